@@ -1,0 +1,58 @@
+"""What became of an event in an attempt, and what a destination may say about a whole request.
+
+A *verdict* is what is read off one response: `Delivered()` for all events of the batch, one `Outcome` per event in order when the
+vendor answers item by item, or a `Failure` of the request as a whole. Whose failure that is, the actor judges: a
+destination only reports.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from ..errors import Fault
+
+
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """The receiver has it."""
+
+
+class Retry(msgspec.Struct, frozen=True, gc=False):
+    """The receiver named this event and wants it again, `after` seconds or more from now."""
+
+    reason: str
+    after: float | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """The receiver named this event and will never take it: a dead letter."""
+
+    reason: str
+
+
+class Filtered(msgspec.Struct, frozen=True, gc=False):
+    """Not for this destination, on purpose."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A request that failed as a whole."""
+
+    fault: Fault
+    reason: str
+    """A code of a bounded set, fit for a counter: `http_503`, `timeout`, `tls`."""
+    status: int | None = None
+    after: float | None = None
+    """Seconds, from `Retry-After`."""
+    detail: str = ""
+    """For people: an excerpt of the response or the error's text. Never in a counter's name."""
+
+
+Verdict: TypeAlias = Delivered | Failure | list[Outcome]
+
+DELIVERED = Delivered()

@@ -1,0 +1,99 @@
+"""The contract between the engine and a destination: what an author writes, and nothing else.
+
+A destination declares what it is (label, settings, limits) and turns batches into effects in one of two ways:
+
+* a **request destination** is pure: `request` turns a batch into one HTTP request, `verdict` reads the response. The engine
+  owns the client, the timeouts, the retries;
+* a **sink** does its own I/O: `open`, `write(batch)`, `close`.
+
+Either may raise the errors of this package (`ValidationError`, `RetryError` ...) about the batch in its hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+from ..model.batch import Batch
+from ..model.envelope import Envelope
+from ..model.exchange import Request, Response
+from ..model.outcome import Verdict
+from ..settings import Settings
+from .verdict import verdict_by_status
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the receiver can take: the vendor's figures, used where the user sets none and checked where they do."""
+
+    max_events: int = 500
+    """Events a request at most; `batch.max_events` may only be lower."""
+    max_bytes: int = 512 * 1024
+    """Bytes of events a request at most."""
+    max_wait_s: float = 0.1
+    """How long an event waits for company."""
+    per_second: float | None = None
+    """Events a second; None = no limit known."""
+    in_flight: int = 4
+    """Requests at a time."""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class Destination(Generic[S]):
+    """What both kinds have in common. One instance serves one configured destination for one version of its settings."""
+
+    label: ClassVar[str]
+    """The public name: what people call the vendor, and its key in an event's `integrations` object."""
+    description: ClassVar[str]
+    """One sentence for the catalogue."""
+    Settings: ClassVar[type[Settings]]
+    """The Struct of `settings = { ... }`; the engine decodes it, so that an instance only ever sees valid ones."""
+    limits: ClassVar[Limits] = Limits()
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @classmethod
+    def tuned(cls, settings: S) -> Limits:
+        """The limits under these settings, where they depend on them (`single` = one event a request)."""
+        return cls.limits
+
+    def key(self, envelope: Envelope) -> Hashable:
+        """What the events of one batch must have in common (a user, an endpoint). Called once per event if overridden."""
+        return None
+
+
+class RequestDestination(Destination[S]):
+    """A destination behind HTTP. Pure: no client, no clock, no state between calls."""
+
+    def request(self, batch: Batch) -> Request:
+        """The one request that carries the whole batch. Raises `ValidationError` or `InvalidEventPayload` for bad events."""
+        raise NotImplementedError
+
+    def requests(self, batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        """The requests of a batch, each with the part of it that it carries. Override where one request can't take all."""
+        yield self.request(batch), batch
+
+    def verdict(self, response: Response, batch: Batch) -> Verdict:
+        """What the response says about the part it answers. The default knows only status codes (`verdict_by_status`)."""
+        return verdict_by_status(response)
+
+
+class Sink(Destination[S]):
+    """A destination that does its own I/O: a file, a table, a queue. Its methods run in the engine's loop and must not block it.
+
+    Whatever a sink names, it names after `batch.first`, so that a batch written again overwrites itself.
+    """
+
+    async def open(self) -> None:
+        """Called before the first `write`, and again after a crash or a `close`. May raise; the engine retries."""
+
+    async def write(self, batch: Batch) -> Verdict:
+        """Returns once the batch is as safe as this sink can make it."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Called once after `open`, also when that failed halfway. Must not raise."""

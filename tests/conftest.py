@@ -1,0 +1,31 @@
+"""Backends of the async tests: virtual time on trio by default, real time on all three for tests marked `backends`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import trio.testing
+import uvloop
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "anyio_backend" not in metafunc.fixturenames:
+        return
+    if metafunc.definition.get_closest_marker("backends"):
+        metafunc.parametrize(
+            "anyio_backend",
+            [
+                pytest.param(("asyncio", {"loop_factory": asyncio.new_event_loop}), id="asyncio"),
+                pytest.param(("asyncio", {"loop_factory": uvloop.new_event_loop}), id="uvloop"),
+                pytest.param(("trio", {}), id="trio"),
+            ],
+            scope="module",
+        )
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Trio with a clock that jumps to the next timer as soon as every task waits: an hour passes in a moment."""
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
