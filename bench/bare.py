@@ -43,7 +43,9 @@ def main() -> None:
     started = time.monotonic()
     uvloop.run(post_all(sys.argv[1], lines))
     seconds = time.monotonic() - started
-    print(json.dumps({"events": len(lines), "sent": len(lines), "seconds": seconds, "cpu_seconds": time.process_time()}))
+    print(
+        json.dumps({"events": len(lines), "sent": len(lines), "seconds": seconds, "cpu_seconds": time.process_time()})
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import json
 import random
 import struct
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +27,7 @@ BLOCK = 4000
 MIX = {"track": 70, "page": 12, "identify": 7, "screen": 5, "group": 3, "alias": 2, "delete": 1}
 """How many of a hundred events are of which type, about as a shop with a web site and an app sends them."""
 
-_EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _MILLIS = [b".%03dZ" % milli for milli in range(1000)]
 _CHOICES = struct.Struct(f"<{BLOCK}H")
 

@@ -4,7 +4,8 @@ Reads chunks, decodes each envelope (nested parts left as `Raw`), keeps `type !=
 array, posts with four requests in flight. No validation, no retries, no limits, no mailbox: what the engine costs beyond
 this is what its promises cost. One file, nothing of the project in it. Prints one JSON line.
 
-Tried and slower: decoding line by line (0.15 us an event more), reading in a thread (0.2 us), 64 KiB reads (0.3 us).
+Tried, and no faster beyond the noise (2.4 to 2.8 us an event): `decode_lines` on whole chunks, 64 and 256 KiB reads, reading
+in a thread, fewer fields, no cookie jar, no timeouts; reads of 1 MiB were slower (3.1 us: they leave the cache).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import aiohttp
 import msgspec
 import uvloop
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 128 * 1024
 PIPE_BYTES = 1024 * 1024
 BATCH = 500
 IN_FLIGHT = 4
@@ -45,7 +46,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     integrations: msgspec.Raw = msgspec.Raw()
 
 
-decode_lines = msgspec.json.Decoder(Envelope).decode_lines
+decode = msgspec.json.Decoder(Envelope).decode
 
 
 class Sender:
@@ -110,9 +111,9 @@ async def pump(fd: int, url: str) -> dict[str, float]:
     async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as posts:
         sender = Sender(session, posts, url)
         async for chunk in whole_lines(fd):
-            events = decode_lines(chunk)
-            read += len(events)
-            held += [line for line, event in zip(chunk.split(b"\n"), events, strict=False) if event.type != "group"]
+            lines = chunk.splitlines()
+            read += len(lines)
+            held += [line for line in lines if decode(line).type != "group"]
             while len(held) >= BATCH:
                 await sender.send(held[:BATCH])
                 sent += BATCH

@@ -15,189 +15,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import random
-import re
-import time
-from array import array
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import cast
 
 import msgspec
 import uvloop
 
-from .http1 import Inbox, NotUnderstood, Request
-from .numbers import percentile
-from .stamp import STAMPS
-
-_ID = re.compile(rb'"messageId": ?"([^"]+)"')
-
-
-class PathStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What came on one path. Bytes are of bodies; times are monotonic nanoseconds, of whole requests."""
-
-    requests: int
-    bytes: int
-    first_ns: int
-    last_ns: int
-    first_bytes: int
-    """The bytes of the first request: what had come when the clock started."""
-    events: int = 0
-    unique: int = 0
-    repeated: int = 0
-    stamped: int = 0
-    p50_ms: float = 0.0
-    p99_ms: float = 0.0
-    max_ms: float = 0.0
-
-
-class SinkStats(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole sink's."""
-
-    cpu_s: float
-    paths: dict[str, PathStats]
-
-
-class Answer(NamedTuple):
-    """What a path does with a request. `status` 0 means nothing at all."""
-
-    status: int = 200
-    after_s: float = 0.0
-    trickles: bool = False
-
-
-Behaviour = Callable[[Callable[[], float]], Answer]
-"""Takes `random`, says what to do."""
-
-
-def behaviour(path: str, query: dict[str, str]) -> Behaviour:
-    """The behaviour of `path`, by its first part. Raises KeyError for one that is not in the table."""
-    kind, *rest = path.strip("/").split("/")
-    rate, answer = float(query.get("rate", "0.5")), _KINDS[kind](query, rest)
-    if kind == "flaky":
-        return lambda random: answer if random() < rate else Answer()
-    return lambda random: answer
-
-
-_KINDS: dict[str, Callable[[dict[str, str], list[str]], Answer]] = {
-    "ok": lambda query, rest: Answer(),
-    "slow": lambda query, rest: Answer(after_s=float(query.get("ms", "100")) / 1000),
-    "hang": lambda query, rest: Answer(status=0),
-    "trickle": lambda query, rest: Answer(trickles=True),
-    "status": lambda query, rest: Answer(status=int(rest[0])),
-    "flaky": lambda query, rest: Answer(status=503),
-}
-
-
-class Path:
-    """The tally of one path, and its behaviour."""
-
-    def __init__(self, target: str) -> None:
-        split = urlsplit(target)
-        query = dict(parse_qsl(split.query))
-        self.name = split.path
-        self.behave = behaviour(split.path, query)
-        self._readers = [getattr(self, f"_{flag}") for flag in ("count", "ids", "latency") if query.get(flag) == "1"]
-        self.forget()
-
-    def forget(self) -> None:
-        """Starts anew."""
-        self.requests = self.size_bytes = self.first_ns = self.last_ns = self.first_bytes = self.events = self.repeated = 0
-        self._seen: set[bytes] = set()
-        self._waits_ns = array("q")
-
-    def take(self, request: Request) -> None:
-        """Counts a request."""
-        self.last_ns = time.monotonic_ns()
-        size = request.end - request.start
-        if not self.requests:
-            self.first_ns, self.first_bytes = self.last_ns, size
-        self.requests += 1
-        self.size_bytes += size
-        for read in self._readers:
-            read(request)
-
-    def _count(self, request: Request) -> None:
-        self.events += request.buffer.count(b'"messageId"', request.start, request.end)
-
-    def _ids(self, request: Request) -> None:
-        ids = [bytes(found) for found in _ID.findall(request.buffer, request.start, request.end)]
-        before = len(self._seen)
-        self._seen.update(ids)
-        self.repeated += len(ids) - (len(self._seen) - before)
-
-    def _latency(self, request: Request) -> None:
-        stamps = STAMPS.findall(request.buffer, request.start, request.end)
-        self._waits_ns.extend([self.last_ns - int(stamp) for stamp in stamps])
-
-    def statistics(self) -> PathStats:
-        """A copy of the counts."""
-        waits = sorted(self._waits_ns)
-        return PathStats(
-            requests=self.requests,
-            bytes=self.size_bytes,
-            first_ns=self.first_ns,
-            last_ns=self.last_ns,
-            first_bytes=self.first_bytes,
-            events=self.events,
-            unique=len(self._seen),
-            repeated=self.repeated,
-            stamped=len(waits),
-            p50_ms=percentile(waits, 0.5) / 1e6,
-            p99_ms=percentile(waits, 0.99) / 1e6,
-            max_ms=percentile(waits, 1.0) / 1e6,
-        )
-
-
-class Sink:
-    """All paths. Made on first use, by the target of the request, so that a request costs one look-up."""
-
-    def __init__(self, random: Callable[[], float] = random.random) -> None:
-        self._random = random
-        self._paths: dict[str, Path] = {}
-        self._cpu_s = time.process_time()
-
-    def handle(self, request: Request) -> tuple[Answer, bytes]:
-        """What to do about a request, and the body of the answer."""
-        if request.target == "/stats":
-            return Answer(), msgspec.json.encode(self.statistics())
-        if request.target == "/reset":
-            self.forget()
-            return Answer(), b"{}"
-        path = self._paths.get(request.target)
-        if path is None:
-            try:
-                path = self._paths[request.target] = Path(request.target)
-            except (KeyError, IndexError, ValueError):
-                return Answer(404), b"{}"
-        path.take(request)
-        return path.behave(self._random), b"{}"
-
-    def statistics(self) -> SinkStats:
-        """What came since the last reset."""
-        paths = {path.name: path.statistics() for path in self._paths.values() if path.requests}
-        return SinkStats(cpu_s=time.process_time() - self._cpu_s, paths=paths)
-
-    def forget(self) -> None:
-        """Starts anew."""
-        self._cpu_s = time.process_time()
-        for path in self._paths.values():
-            path.forget()
+from .http1 import Inbox, NotUnderstood
+from .paths import Answer, Tally
 
 
 class Connection(asyncio.BufferedProtocol):
     """One client. Answers in order: while an answer is being waited for, requests behind it wait too."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._inbox = Inbox()
         self._timer: asyncio.TimerHandle | None = None
         self._busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
@@ -213,7 +52,7 @@ class Connection(asyncio.BufferedProtocol):
     def _serve(self) -> None:
         try:
             while not self._busy and (request := self._inbox.next()) is not None:
-                answer, body = self._sink.handle(request)
+                answer, body = self._tally.handle(request)
                 self._obey(answer, body)
         except NotUnderstood:
             self._transport.close()
@@ -254,8 +93,8 @@ _HEADS = {
 
 async def serve(host: str, port: int) -> None:
     """Serves until cancelled; prints where."""
-    sink = Sink()
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(sink), host, port, backlog=1024)
+    tally = Tally()
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(tally), host, port, backlog=1024)
     print(msgspec.json.encode({"port": server.sockets[0].getsockname()[1]}).decode(), flush=True)
     async with server:
         await server.serve_forever()

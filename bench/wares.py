@@ -28,20 +28,44 @@ def product(draw: random.Random) -> dict[str, Any]:
     """One product as an order or a product list holds it."""
     sku, name, category, price = draw.choice(_PRODUCTS)
     quantity = draw.randint(1, 4)
-    return {"product_id": draw.randbytes(12).hex(), "sku": sku, "name": name, "category": category, "price": price, "quantity": quantity}
+    return {
+        "product_id": draw.randbytes(12).hex(),
+        "sku": sku,
+        "name": name,
+        "category": category,
+        "price": price,
+        "quantity": quantity,
+    }
 
 
 def order(draw: random.Random) -> dict[str, Any]:
     """The properties of `Order Completed`: one to four products."""
     products = [product(draw) for _ in range(draw.randint(1, 4))]
     total = round(sum(each["price"] * each["quantity"] for each in products), 2)
-    money = {"total": total, "tax": round(total * 0.19, 2), "shipping": 3, "discount": 2.5, "currency": draw.choice(["USD", "EUR"])}
-    return {"order_id": draw.randbytes(6).hex(), "affiliation": "Web Store", **money, "coupon": "hasbros", "products": products}
+    money = {
+        "total": total,
+        "tax": round(total * 0.19, 2),
+        "shipping": 3,
+        "discount": 2.5,
+        "currency": draw.choice(["USD", "EUR"]),
+    }
+    return {
+        "order_id": draw.randbytes(6).hex(),
+        "affiliation": "Web Store",
+        **money,
+        "coupon": "hasbros",
+        "products": products,
+    }
 
 
 def viewed(draw: random.Random) -> dict[str, Any]:
     """The properties of `Product Viewed`."""
-    return {**product(draw), "currency": "EUR", "position": draw.randrange(20), "url": f"https://shop.example.com{draw.choice(_PATHS)}"}
+    return {
+        **product(draw),
+        "currency": "EUR",
+        "position": draw.randrange(20),
+        "url": f"https://shop.example.com{draw.choice(_PATHS)}",
+    }
 
 
 def searched(draw: random.Random) -> dict[str, Any]:
@@ -62,7 +86,13 @@ def page(draw: random.Random) -> dict[str, Any]:
     """The page a browser's library attaches to every event."""
     path = draw.choice(_PATHS)
     url = f"https://shop.example.com{path}"
-    return {"path": path, "referrer": "https://www.example.org/", "search": "?utm_source=mail", "title": f"Shop {path}", "url": url}
+    return {
+        "path": path,
+        "referrer": "https://www.example.org/",
+        "search": "?utm_source=mail",
+        "title": f"Shop {path}",
+        "url": url,
+    }
 
 
 def person(draw: random.Random) -> dict[str, Any]:
@@ -71,12 +101,22 @@ def person(draw: random.Random) -> dict[str, Any]:
     city, country = draw.choice(_CITIES)
     contact = {"email": f"user{draw.randrange(10**6)}@example.com", "phone": "+44 20 7946 0958"}
     plan = draw.choice(["free", "pro", "enterprise"])
-    return {"firstName": first, "lastName": last, **contact, "plan": plan, "address": {"city": city, "country": country}}
+    return {
+        "firstName": first,
+        "lastName": last,
+        **contact,
+        "plan": plan,
+        "address": {"city": city, "country": country},
+    }
 
 
 def company(draw: random.Random) -> dict[str, Any]:
     """The traits of a group call."""
-    return {"name": draw.choice(["Initech", "Hooli", "Œuvre SARL"]), "employees": draw.randrange(5000), "plan": "enterprise"}
+    return {
+        "name": draw.choice(["Initech", "Hooli", "Œuvre SARL"]),
+        "employees": draw.randrange(5000),
+        "plan": "enterprise",
+    }
 
 
 def context(draw: random.Random) -> dict[str, Any]:
@@ -85,6 +125,17 @@ def context(draw: random.Random) -> dict[str, Any]:
     if draw.random() < 0.25:
         return {"library": {"name": "analytics-python", "version": "2.4.0"}, "ip": address}
     campaign = {"name": "autumn", "source": "mail", "medium": "newsletter"}
-    client = {"ip": address, "userAgent": draw.choice(_AGENTS), "locale": draw.choice(["en-GB", "de-DE"]), "timezone": "Europe/Berlin"}
+    client = {
+        "ip": address,
+        "userAgent": draw.choice(_AGENTS),
+        "locale": draw.choice(["en-GB", "de-DE"]),
+        "timezone": "Europe/Berlin",
+    }
     screen = {"width": 1440, "height": 900, "density": 2}
-    return {"library": {"name": "analytics.js", "version": "2.11.1"}, **client, "screen": screen, "page": page(draw), "campaign": campaign}
+    return {
+        "library": {"name": "analytics.js", "version": "2.11.1"},
+        **client,
+        "screen": screen,
+        "page": page(draw),
+        "campaign": campaign,
+    }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
 from .envelope import Envelope
+
+_line = attrgetter("line")
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -26,7 +29,7 @@ class Batch(msgspec.Struct, frozen=True):
     @property
     def lines(self) -> list[bytes]:
         """The events' bytes, in order."""
-        return [envelope.line for envelope in self.envelopes]
+        return list(map(_line, self.envelopes))
 
     @property
     def key(self) -> str:
@@ -36,7 +39,7 @@ class Batch(msgspec.Struct, frozen=True):
         """
         if len(self.envelopes) == 1:
             return self.envelopes[0].key
-        keys = "\n".join([envelope.key for envelope in self.envelopes])
+        keys = "\n".join([envelope.event.messageId or envelope.key for envelope in self.envelopes])
         return hashlib.sha256(keys.encode()).hexdigest()
 
     def split(self) -> tuple[Batch, Batch]:

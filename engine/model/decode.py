@@ -4,9 +4,9 @@ The types of `Event` do the checking, one line at a time: that isolates a bad li
 decoding a chunk of lines in one call (0.8 against 1.1 us for an 880-byte event). Only a line that was refused is looked
 at again, slowly, to say why. Codes are those of Segment's ingest where it has one (reference, section 13).
 
-msgspec checks the syntax of what it skips but not its UTF-8, so that is checked here, once per chunk. Its recursion is
-guarded too, but by a limit that depends on the stack it is called from; a line can only nest deeper than `MAX_DEPTH` if it is
-longer than twice that, so short lines need no look.
+msgspec checks the syntax of what it skips but not its UTF-8, so that is checked here, for lines that are not ASCII. Its
+recursion is guarded too, but by a limit that depends on the stack it is called from; a line can only nest deeper than
+`MAX_DEPTH` if it is longer than twice that, so short lines need no look.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from .lines import Lines
 
 MAX_DEPTH = 512
 """Levels of nesting. CPython 3.11 lets msgspec recurse 1000 deep less the caller's stack; half of that is safe anywhere."""
+
+_SHALLOW_BYTES = 2 * MAX_DEPTH
+"""A line no longer than this cannot nest too deep."""
 
 Spec = Literal["segment", "any"]
 
@@ -68,11 +71,11 @@ class LineDecoder:
     def __init__(self, spec: Spec = "segment", max_event_bytes: int = 32 * 1024) -> None:
         self._max_event_bytes = max_event_bytes
         self._decode: Callable[[bytes], Event | AnyEvent]
-        self._fault: Callable[[Any], str | None]
+        self._first_fault: Callable[[Sequence[Any]], str | None]
         if spec == "segment":
-            self._decode, self._fault = msgspec.json.Decoder(Event).decode, self._segment_fault
+            self._decode, self._first_fault = msgspec.json.Decoder(Event).decode, self._segment_fault
         else:
-            self._decode, self._fault = _decode_any, self._any_fault
+            self._decode, self._first_fault = _decode_any, _no_fault
         self._integrations_seen: set[bytes] = set()
 
     def decode(self, read: Lines) -> Decoded:
@@ -84,7 +87,7 @@ class LineDecoder:
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 pass
             else:
-                if not any(map(self._fault, events)):
+                if self._first_fault(events) is None:
                     return Decoded(read.lines, events, rejected)
         return self._sift(read, rejected)
 
@@ -97,7 +100,7 @@ class LineDecoder:
             event = self._decode(line)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return _why(line), str(error)
-        fault = self._fault(event)
+        fault = self._first_fault([event])
         return (fault, "") if fault else event
 
     def _sift(self, read: Lines, rejected: list[Rejection]) -> Decoded:
@@ -113,13 +116,16 @@ class LineDecoder:
         return Decoded(lines, events, rejected)
 
     def _suspicious(self, lines: list[bytes]) -> bool:
-        """Whether any line might be too long, too deep or not UTF-8: looks at the whole, hardly any at a line."""
+        """Whether any line is too long, too deep or not UTF-8, asked of all of them at once; `_shape_fault` says which."""
         longest = max(map(len, lines), default=0)
         if longest > self._max_event_bytes:
             return True
-        if longest > 2 * MAX_DEPTH and any(_too_deep(line) for line in lines if len(line) > 2 * MAX_DEPTH):
-            return True
-        return not all(map(bytes.isascii, lines)) and not _is_utf8(b"\n".join(lines))
+        if longest > _SHALLOW_BYTES:
+            long = [line for line in lines if len(line) > _SHALLOW_BYTES]
+            if _levels(b"".join(long), longest) > MAX_DEPTH and any(map(_too_deep, long)):
+                return True
+        wide = [line for line in lines if not line.isascii()]
+        return bool(wide) and not _is_utf8(b"\n".join(wide))
 
     def _shape_fault(self, line: bytes) -> str | None:
         if len(line) > self._max_event_bytes:
@@ -128,27 +134,27 @@ class LineDecoder:
             return "not_utf8"
         return "too_deep" if _too_deep(line) else None
 
-    def _segment_fault(self, event: Event) -> str | None:
-        """The rules of the spec that types can't say."""
-        if not event.userId and not event.anonymousId:
-            return "no_user_anon_id"
-        if event.type == "track":
-            if not event.event:
-                return "event_not_defined"
-        elif event.type == "group":
-            if not event.groupId:
-                return "group_id_not_defined"
-        elif event.type == "alias" and not event.previousId:
-            return "previous_id_not_defined"
-        return None if event.integrations is ABSENT else self._integrations_fault(event.integrations)
-
-    def _any_fault(self, event: AnyEvent) -> str | None:
+    def _segment_fault(self, events: Sequence[Event]) -> str | None:
+        """The rules of the spec that types can't say, in one loop: what breaks one first, or None."""
+        sound = self._integrations_seen
+        for event in events:
+            if not event.userId and not event.anonymousId:
+                return "no_user_anon_id"
+            if event.type == "track":
+                if not event.event:
+                    return "event_not_defined"
+            elif event.type == "group":
+                if not event.groupId:
+                    return "group_id_not_defined"
+            elif event.type == "alias" and not event.previousId:
+                return "previous_id_not_defined"
+            if event.integrations is not ABSENT and bytes(event.integrations) not in sound:
+                fault = self._integrations_fault(bytes(event.integrations))
+                if fault:
+                    return fault
         return None
 
-    def _integrations_fault(self, raw: msgspec.Raw) -> str | None:
-        text = bytes(raw)
-        if text in self._integrations_seen:
-            return None
+    def _integrations_fault(self, text: bytes) -> str | None:
         try:
             msgspec.json.decode(text, type=dict[str, Any] | None)
         except (msgspec.DecodeError, RecursionError):
@@ -156,6 +162,10 @@ class LineDecoder:
         if len(self._integrations_seen) < _MAX_INTEGRATIONS_SEEN and len(text) < _MAX_INTEGRATIONS_BYTES:
             self._integrations_seen.add(text)
         return None
+
+
+def _no_fault(events: Sequence[AnyEvent]) -> None:
+    """`spec = "any"`: an object is an event."""
 
 
 _decode_loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -238,8 +248,13 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _levels(text: bytes, longest: int) -> int:
+    """At least as many as any line of `text` has levels: one takes two bytes as a list, five (`{"":}`) as an object."""
+    return text.count(b"[") + longest // 5
+
+
 def _too_deep(line: bytes) -> bool:
-    if line.count(b"{") + line.count(b"[") <= MAX_DEPTH:
+    if _levels(line, len(line)) <= MAX_DEPTH or line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return False
     depth = deepest = 0
     for token in _STRINGS_OR_BRACKETS.findall(line):

@@ -44,7 +44,7 @@ class Chunk(msgspec.Struct, frozen=True):
     first: int
     envelopes: Sequence[Envelope]
     size_bytes: int
-    """The sum of its lines."""
+    """What holding it costs: its lines, and the objects around them."""
 
     @property
     def end(self) -> int:

@@ -2,8 +2,8 @@
 
 A destination declares what it is (label, settings, limits) and turns batches into effects in one of two ways:
 
-* a **request destination** is pure: `request` turns a batch into one HTTP request, `verdict` reads the response. The engine
-  owns the client, the timeouts, the retries;
+* a **request destination** is pure: `request` turns a batch into one HTTP request, `sign` stamps it at each attempt, `verdict` reads
+  the response. The engine owns the client, the clock, the timeouts, the retries;
 * a **sink** does its own I/O: `open`, `write(batch)`, `close`.
 
 Either may raise the errors of this package (`ValidationError`, `RetryError` ...) about the batch in its hands.
@@ -70,12 +70,26 @@ class RequestDestination(Destination[S]):
     """A destination behind HTTP. Pure: no client, no clock, no state between calls."""
 
     def request(self, batch: Batch) -> Request:
-        """The one request that carries the whole batch. Raises `ValidationError` or `InvalidEventPayload` for bad events."""
+        """The one request that carries the whole batch.
+
+        Raises `ValidationError` or `InvalidEventPayload` for bad events, `EventNotSupported` for those it has no use for; about a
+        batch of several, the engine then halves it until the culprits are alone.
+        """
         raise NotImplementedError
 
     def requests(self, batch: Batch) -> Iterable[tuple[Request, Batch]]:
-        """The requests of a batch, each with the part of it that it carries. Override where one request can't take all."""
+        """The requests of a batch, each with the part of it that it carries: override where one request can't take all.
+
+        An event that is in no part is filtered: the cheap way to pass over types of events that are not for here.
+        """
         yield self.request(batch), batch
+
+    def sign(self, request: Request, batch: Batch, at: float) -> Request:
+        """The request as it goes out at `at` (UTC, seconds since the epoch): called right before every attempt, retries included.
+
+        The place for whatever depends on the time (`signing`), since `request` may be called long before, and only once.
+        """
+        return request
 
     def verdict(self, response: Response, batch: Batch) -> Verdict:
         """What the response says about the part it answers. The default knows only status codes (`verdict_by_status`)."""

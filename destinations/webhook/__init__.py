@@ -1,0 +1,1 @@
+"""Any HTTP endpoint that takes events as JSON."""

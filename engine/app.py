@@ -1,0 +1,217 @@
+"""The engine as a whole: the one module that knows every room, and what a program embeds.
+
+    Config -> Plans -> Fleet;  bytes -> Pipeline -> Log -> Fleet
+
+`Engine` leaves its host as it found it: no signals, no logging set-up, no collector tuning, no module-level state.
+"""
+
+from __future__ import annotations
+
+import random as _random
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import msgspec
+
+from .catalogue import Catalogue
+from .clock import Clock
+from .config.changes import Changes, changes, version
+from .config.settings import Config, DestinationSettings
+from .delivery import Fleet, Plan
+from .errors import Closed
+from .ingress import Ingress
+from .journal import MemoryLog
+from .model.decode import LineDecoder
+from .model.envelope import Envelope
+from .model.lines import Lines
+from .net import NetSettings, Transport, open_transport
+from .pipeline import Acceptance, Pipeline
+from .routing import Route, compile_fql
+from .telemetry import IntakeCounters, Statistics
+
+Event: TypeAlias = bytes | str | Mapping[str, Any]
+OpenTransport: TypeAlias = Callable[[NetSettings], Awaitable[Transport]]
+
+DRAIN_S = 30.0
+"""How long leaving the block of an `Engine` waits while nothing moves."""
+PIECE_EVENTS = 500
+"""A submission is stored in pieces of so many events: one piece is one chunk of the log."""
+
+
+class Engine:
+    """Delivers events to the destinations of a configuration. Use it as an async context manager, on asyncio or trio:
+
+        async with Engine(load_config("doorstep.toml")) as engine:
+            receipt = await engine.submit({"type": "track", "userId": "u-1", "event": "Signed Up"})
+
+    Leaving the block waits for what is pending as `drain` does; leaving it by an exception stops at once. Several engines
+    in one process do not know of each other. `clock`, `random` and `open_transport` are for tests.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        random: Callable[[], float] = _random.random,
+        open_transport: OpenTransport = open_transport,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock or Clock()
+        self._catalogue = catalogue or Catalogue.discover()
+        self._intake = IntakeCounters()
+        self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
+        self._log = MemoryLog(config.engine.memory_log, self._fleet.offer, self._clock, uuid.uuid4().hex)
+        decoder = LineDecoder(config.engine.spec, config.engine.max_event_bytes)
+        self._pipeline = Pipeline(decoder, self._log, self._intake)
+        self._stack = AsyncExitStack()
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._stopped = False
+
+    async def __aenter__(self) -> Engine:
+        await self._stack.enter_async_context(self._fleet)
+        self._started = self._clock.monotonic()
+        self._fleet.reconcile(self._plans(self._config), self._log)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if kind is None and not self._stopped:
+            await self.drain()
+            await self.stop(DRAIN_S)
+        self._log.close()
+        self._ended = self._ended or self._clock.monotonic()
+        return await self._stack.__aexit__(kind, error, traceback)
+
+    # In ----------------------------------------------------------------------------------------------------------
+
+    async def submit(self, events: Event | Sequence[Event], *, source: str = "program") -> Acceptance:
+        """Takes an event, or several in order: JSON as bytes or str, or a mapping. Returns once they are stored.
+
+        Bad events are in the result's `rejected`, never an exception. Waits while the engine has no room. Raises `Closed`
+        after the end, TypeError for what is no event at all.
+        """
+        lines = [_line(event) for event in ([events] if isinstance(events, bytes | str | Mapping) else events)]
+        results = []
+        for start in range(0, len(lines), PIECE_EVENTS):
+            piece = lines[start : start + PIECE_EVENTS]
+            results.append(await self._pipeline.submit(_read(piece, start), source))
+        return _joined(results)
+
+    async def serve(self, ingress: Ingress) -> None:
+        """Runs an ingress until its input ends or it is stopped."""
+        await ingress.run(self._pipeline)
+
+    # Out ---------------------------------------------------------------------------------------------------------
+
+    async def drain(self, patience_s: float = 30.0) -> None:
+        """Takes nothing more, and returns when nothing is pending, or nothing moved for `patience_s`."""
+        self._log.close()
+        await self._fleet.drain(patience_s)
+
+    async def shut_down(self, deadline_s: float) -> None:
+        """On a signal: takes nothing more, lets destinations that work finish what they have, ends within `deadline_s`."""
+        self._log.close()
+        start = self._clock.monotonic()
+        await self._fleet.drain_healthy(deadline_s)
+        await self.stop(max(0.0, start + deadline_s - self._clock.monotonic()))
+
+    async def stop(self, deadline_s: float) -> None:
+        """Takes nothing more, attempts nothing more; returns when the attempts under way have ended, or after `deadline_s`.
+
+        Leaving the block then waits for nothing.
+        """
+        self._log.close()
+        self._stopped = True
+        await self._fleet.stop(deadline_s)
+
+    async def leftovers(self) -> list[Envelope]:
+        """What is left without a final outcome at any destination, each event once, in order. For after the end."""
+        left = await self._fleet.leftovers()
+        by_number = {envelope.number: envelope for envelopes in left.values() for envelope in envelopes}
+        return [by_number[number] for number in sorted(by_number)]
+
+    def drop_leftovers(self) -> None:
+        """Counts what is left as dropped: nobody keeps it."""
+        self._fleet.drop_pending()
+
+    # How it stands -----------------------------------------------------------------------------------------------
+
+    def reload(self, config: Config) -> Changes:
+        """Goes on under `config`: the next attempts are made by it. Returns what changed, and what needs a restart for it."""
+        changed = changes(self._config, config)
+        self._fleet.reconcile(self._plans(config), self._log)
+        self._config = msgspec.structs.replace(self._config, destinations=config.destinations)
+        return changed
+
+    def statistics(self) -> Statistics:
+        """The numbers so far: frozen, the same as the summary's."""
+        now = self._ended or (self._clock.monotonic() if self._started is not None else 0.0)
+        return Statistics(
+            received=self._intake.received,
+            accepted=self._intake.accepted,
+            duplicates=self._intake.duplicates,
+            rejected=dict(self._intake.rejected),
+            duration_s=round(now - (self._started or now), 3),
+            destinations=dict(self._fleet.statistics()),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Engine of {', '.join(self._config.destinations)}>"
+
+    def _plans(self, config: Config) -> list[Plan]:
+        return [self._plan(name, settings) for name, settings in config.destinations.items()]
+
+    def _plan(self, name: str, settings: DestinationSettings) -> Plan:
+        kind = self._catalogue.load(settings.type)
+        in_flight = settings.in_flight or kind.limits.in_flight
+        route = Route(
+            name=name,
+            integration=settings.integration or kind.label,
+            enabled=settings.enabled,
+            sources=frozenset(settings.sources) if settings.sources is not None else None,
+            trigger=compile_fql(settings.trigger) if settings.trigger else None,
+            sample=settings.sample,
+        )
+        return Plan(
+            version=version(settings),
+            route=route,
+            destination=kind.destination(settings.settings),
+            net=NetSettings(tls=settings.tls, proxy=settings.proxy, connections=in_flight),
+            batch=settings.batch,
+            rate=settings.rate,
+            in_flight=in_flight,
+            timeout_s=settings.timeout,
+            retry=settings.retry,
+            breaker=settings.breaker,
+            mailbox=settings.mailbox,
+            overflow=settings.overflow,
+            start=settings.start,
+        )
+
+
+def _line(event: Event) -> bytes:
+    if isinstance(event, bytes):
+        return event.strip()
+    return event.strip().encode() if isinstance(event, str) else msgspec.json.encode(event)
+
+
+def _read(lines: Iterable[bytes], start: int) -> Lines:
+    kept = list(lines)
+    return Lines(kept, range(start + 1, start + len(kept) + 1), last=start + len(kept))
+
+
+def _joined(results: list[Acceptance]) -> Acceptance:
+    if len(results) == 1:
+        return results[0]
+    return Acceptance(
+        sum(result.accepted for result in results),
+        [rejection for result in results for rejection in result.rejected],
+        next((result.first for result in results if result.first is not None), None),
+    )

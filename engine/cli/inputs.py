@@ -1,0 +1,54 @@
+"""What a run reads from: the ingresses of its configuration, opened together or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from ..config import Config
+from ..errors import ConfigError, Problem
+from ..ingress import Ingress, StdinIngress, StdinSettings, open_ingress
+
+
+@contextmanager
+def open_inputs(config: Config, source: str | None) -> Iterator[list[Ingress]]:
+    """All ingresses, `source` (a file's name) in place of standard input. Raises ConfigError; then none is open."""
+    with ExitStack() as opened:
+        inputs: list[Ingress] = []
+        if source is not None and not any(isinstance(one, StdinSettings) for one in config.ingress):
+            message = 'takes the place of standard input, but no [[ingress]] with type = "stdin" is there; add one'
+            raise ConfigError([Problem("--from", message, "command line")])
+        for settings in config.ingress:
+            if isinstance(settings, StdinSettings) and source is not None:
+                fd = _opened(source)
+                opened.callback(os.close, fd)
+                ingress: Ingress = StdinIngress(settings.name, fd, config.engine.max_event_bytes)
+            else:
+                ingress = open_ingress(settings, max_event_bytes=config.engine.max_event_bytes)
+            opened.callback(ingress.stop)
+            inputs.append(ingress)
+        _say_where(config, inputs, source)
+        yield inputs
+
+
+def _opened(source: str) -> int:
+    try:
+        if os.path.isdir(source):
+            raise IsADirectoryError(0, "it is a folder")
+        return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError([Problem("--from", f"{source} cannot be read: {error.strerror}", "command line")]) from error
+
+
+def _say_where(config: Config, inputs: list[Ingress], source: str | None) -> None:
+    """Where it listens, since a port may have been chosen; and to whoever sits there, that something is to be typed."""
+    for ingress in inputs:
+        for address in getattr(ingress, "addresses", []):
+            click.echo(f"{ingress.name}: listening on {address}", err=True)
+    reads_terminal = source is None and any(isinstance(one, StdinSettings) for one in config.ingress)
+    if reads_terminal and sys.stdin is not None and sys.stdin.isatty():
+        click.echo("reading events from the terminal, one JSON object a line; Ctrl-D ends", err=True)

@@ -1,0 +1,32 @@
+"""`doorstep new`: templates that work and pass their tests before anything is changed in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..scaffold import Kind, default_directory, how_it_is_found, new_destination
+
+
+@click.group("new")
+def new_command() -> None:
+    """Makes a working template, with its test."""
+
+
+@new_command.command("destination")
+@click.argument("name")
+@click.option("--dir", "directory", type=click.Path(path_type=Path), metavar="DIR", help="Where to make its folder.")
+@click.option(
+    "--kind",
+    type=click.Choice(["request", "sink"]),
+    default="request",
+    show_default=True,
+    help="request: it is behind HTTP. sink: it does its own input and output.",
+)
+def new_destination_command(name: str, directory: Path | None, kind: Kind) -> None:
+    """Makes the folder NAME of a new type of destination, among the others in a checkout of Doorstep, or here."""
+    made = new_destination(name, directory or default_directory(Path.cwd()), kind)
+    click.echo(f"made {made}\nits tests pass already: python -m pytest {made}")
+    if hint := how_it_is_found(made):
+        click.echo(f"\n{hint}", nl=False)

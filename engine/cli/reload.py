@@ -1,0 +1,88 @@
+"""A new configuration for a running engine: on SIGHUP, or because the files changed. A bad one is reported, and the old one stays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from ..app import Engine
+from ..catalogue import Catalogue
+from ..config import Changes, Config, load_config
+from ..errors import ConfigError
+
+_log = logging.getLogger("doorstep.reload")
+
+DEBOUNCE_MS = 200
+"""How long to go on listening after a change: an editor writes a file in several steps."""
+
+
+class Reloader:
+    """Of one engine and the files it was configured from."""
+
+    def __init__(self, engine: Engine, paths: Sequence[str], catalogue: Catalogue) -> None:
+        self._engine = engine
+        self._paths = list(paths)
+        self._catalogue = catalogue
+        self._folders = sorted({str(Path(path).absolute().parent) for path in paths})
+        self._lock = anyio.Lock()
+
+    async def reload(self) -> None:
+        """Reads the files and swaps, or says why not. Never raises for what is in them."""
+        if not self._paths:
+            _log.warning("nothing to reload: the configuration is from no file")
+            return
+        async with self._lock:
+            try:
+                config = await anyio.to_thread.run_sync(self._load)
+            except ConfigError as error:
+                for problem in error.problems:
+                    _log.error("not reloaded, the old configuration stays: %s", problem)
+                return
+            _say(self._engine.reload(config))
+
+    async def watch(self, stop: anyio.Event) -> None:
+        """Reloads when what is in the files has changed, until `stop`.
+
+        Whole folders are watched, not names in them: an editor replaces a file, Kubernetes a link in the folder above it.
+        """
+        import watchfiles  # with its own runtime: only for those who watch
+
+        seen = await anyio.to_thread.run_sync(self._contents)
+        changes = watchfiles.awatch(
+            *self._folders, watch_filter=None, debounce=DEBOUNCE_MS, recursive=False, stop_event=stop
+        )
+        async for _ in changes:
+            now = await anyio.to_thread.run_sync(self._contents)
+            if now != seen:
+                seen = now
+                await self.reload()
+
+    def _load(self) -> Config:
+        return load_config(*self._paths, catalogue=self._catalogue)
+
+    def _contents(self) -> list[bytes | None]:
+        return [_read(path) for path in self._paths]
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
+
+
+def _say(changes: Changes) -> None:
+    """One line for what changed, one for each thing that did not although it should."""
+    facts = {
+        "added": ",".join(changes.added),
+        "removed": ",".join(changes.removed),
+        "changed": ",".join(path for paths in changes.changed.values() for path in paths),
+    }
+    facts = {name: value for name, value in facts.items() if value}
+    _log.info("reloaded" if facts else "reloaded: nothing changed", extra={"facts": facts})
+    for problem in changes.needs_restart:
+        _log.warning("%s: %s", problem.path, problem.message)

@@ -1,0 +1,132 @@
+"""`doorstep run`: the command itself, from options to what is to be run. The running is in `running.py`.
+
+options -> Config (files, or `--to`) -> Wanted -> running.run, on the event loop that the configuration names -> summary, exit code
+"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..catalogue import Catalogue
+from ..config import Config, load_config
+from ..errors import ConfigError, Problem
+from ..telemetry import Statistics, configure_logging
+from .exits import exit_code
+from .options import DurationType, config_option, config_paths, log_options
+from .running import Wanted, run_on_loop
+
+JOURNAL = (
+    "needs the journal, which arrives with the next release: until then everything is held in memory; leave it out"
+)
+
+
+@click.command("run")
+@config_option
+@click.option(
+    "--to", metavar="URL|-", help="Send every event to this webhook, or print it (-). Needs no file and takes none."
+)
+@click.option("--from", "source", metavar="FILE", help="Read this file in place of standard input.")
+@click.option("--data-dir", metavar="DIR", help="Where the journal lives. Not in this version.")
+@click.option("--no-input", is_flag=True, help="Finish a journal without reading more. Not in this version.")
+@click.option(
+    "--summary",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text: a table on stderr at the end. json: one object, the last line of stdout.",
+)
+@click.option(
+    "--drain-timeout",
+    type=DurationType(),
+    default="30s",
+    show_default=True,
+    help="How long destinations may take after a signal, or get nowhere after the end of input.",
+)
+@click.option(
+    "--leftovers",
+    metavar="FILE",
+    help="Write events that are left at the end here (NDJSON), in place of dropping them.",
+)
+@click.option("--watch", is_flag=True, help="Reload when the configuration files change, as on SIGHUP.")
+@log_options
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    configs: tuple[str, ...],
+    to: str | None,
+    source: str | None,
+    data_dir: str | None,
+    no_input: bool,
+    summary: str,
+    drain_timeout: float,
+    leftovers: str | None,
+    watch: bool,
+    log_format: str,
+    verbose: bool,
+) -> None:
+    """Runs the engine: events in, each to every destination that should have it.
+
+    \b
+    doorstep run                                        as ./doorstep.toml says
+    doorstep run --to https://example.com/in < events.ndjson
+
+    Without [[ingress]] in the file, events are read from standard input, one JSON object a line. The run ends when no input is left
+    and all is delivered. SIGTERM or Ctrl-C: takes nothing more, finishes what it can within --drain-timeout; a second one leaves
+    at once. SIGHUP reloads the files.
+
+    Exit codes: 0 all delivered, or filtered on purpose; 3 some lines were rejected, or events dropped or given up; 75 events are
+    left, in the --leftovers file; 78 the configuration is wrong; 70 an internal error.
+    """
+    if to is not None and configs:
+        raise click.UsageError(
+            "--to needs no configuration file and takes none; write a [destinations.NAME] in the file instead", ctx
+        )
+    _refuse_journal(data_dir, no_input)
+    catalogue = Catalogue.discover()
+    paths = [] if to is not None else config_paths(configs)
+    config = load_config(*paths, catalogue=catalogue) if to is None else destination_of(to, catalogue)
+    configure_logging(log_format, verbose=verbose)
+    wanted = Wanted(
+        config=config,
+        catalogue=catalogue,
+        paths=paths,
+        source=source,
+        drain_timeout_s=drain_timeout,
+        leftovers=leftovers,
+        watch=watch,
+        live=log_format == "text",
+        tell=_tellers[summary],
+    )
+    ended = run_on_loop(wanted)
+    ctx.exit(ended.code or exit_code(ended.statistics))
+
+
+def destination_of(to: str, catalogue: Catalogue) -> Config:
+    """The configuration that `--to` stands for: a webhook `hook`, or a console `console`. Raises ConfigError."""
+    url = json.dumps(to, ensure_ascii=False)  # a TOML string, too
+    hook = f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = {url} }}'
+    try:
+        return load_config(text='[destinations.console]\ntype = "console"' if to == "-" else hook, catalogue=catalogue)
+    except ConfigError as error:
+        raise ConfigError([Problem("--to", problem.message, "command line") for problem in error.problems]) from error
+
+
+def _refuse_journal(data_dir: str | None, no_input: bool) -> None:
+    used = {"--data-dir": data_dir is not None, "--no-input": no_input}
+    if any(used.values()):
+        raise ConfigError([Problem(name, JOURNAL, "command line") for name, is_used in used.items() if is_used])
+
+
+def _tell_as_text(statistics: Statistics) -> None:
+    from .tables import print_summary  # rich takes as long to import as all else that a short run does
+
+    print_summary(statistics)
+
+
+def _tell_as_json(statistics: Statistics) -> None:
+    click.echo(json.dumps(statistics.summary()))
+
+
+_tellers = {"text": _tell_as_text, "json": _tell_as_json}

@@ -1,0 +1,71 @@
+"""What people see of the numbers: one table, at the end and while it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..telemetry import DestinationStatistics, Statistics
+
+WIDTH = 110
+"""Where there is no terminal to say how wide it is."""
+_STYLES = {"closed": "green", "half_open": "yellow", "open": "red", "held": "bold red", "crashed": "bold red"}
+_WORDS = {"closed": "working", "half_open": "trying", "open": "open"}
+"""A breaker's states as people say them; `open` is the well-known one."""
+
+
+def console_on(stream: TextIO) -> Console:
+    """rich's console for `stream`."""
+    return Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False, soft_wrap=False)
+
+
+def print_summary(statistics: Statistics) -> None:
+    """The numbers of a run that has ended, on stderr."""
+    console = console_on(sys.stderr)
+    console.print(headline(statistics))
+    console.print(destinations_table(statistics))
+
+
+def headline(statistics: Statistics) -> str:
+    """What came in, in one line."""
+    took_s = statistics.duration_s
+    rate = f", {statistics.received / took_s:,.0f} a second" if took_s > 0 else ""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in statistics.rejected.items())
+    rejected = f", rejected {sum(statistics.rejected.values()):,} ({reasons})" if reasons else ""
+    duplicates = f", duplicates {statistics.duplicates:,}" if statistics.duplicates else ""
+    return f"received {statistics.received:,}, accepted {statistics.accepted:,}{rejected}{duplicates} in {took_s:.1f} s{rate}"
+
+
+def destinations_table(statistics: Statistics) -> Table:
+    """A row for each destination."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("destination")
+    table.add_column("state")
+    for name in ("delivered", "filtered", "given up", "dropped", "pending", "retried", "p50 ms", "p99 ms"):
+        table.add_column(name, justify="right")
+    for name, one in statistics.destinations.items():
+        table.add_row(name, state_of(one), *_numbers(one))
+    return table
+
+
+def state_of(one: DestinationStatistics) -> Text:
+    """Its state in a word and a colour."""
+    return Text(_WORDS.get(one.state, one.state), style=_STYLES.get(one.state, ""))
+
+
+def milliseconds(value: float | None) -> str:
+    """`12`, `1,204`, `-` for none yet."""
+    return "-" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _numbers(one: DestinationStatistics) -> list[str]:
+    counts = [one.delivered, sum(one.filtered.values()), one.dead_lettered, one.dropped + one.expired]
+    waiting = [one.pending + one.parked, one.retried]
+    return [f"{count:,}" for count in counts + waiting] + [
+        milliseconds(one.latency_ms.p50),
+        milliseconds(one.latency_ms.p99),
+    ]

@@ -1,0 +1,185 @@
+"""What types cannot say: rules between two settings, or between a setting and the world.
+
+Each check takes what was built, does not mind what is broken beside it, and reports at the key that is to be changed. What a
+destination's *type* says is in `destinations.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from ..errors import ConfigError, FqlError
+from ..ingress.address import parse_address
+from ..ingress.settings import StdinSettings, TcpSettings, UnixSettings
+from ..net.settings import TlsSettings
+from ..net.tls import tls_context
+from ..net.wire import parse_proxy
+from ..policy.retry import RetrySettings, plan_of
+from ..routing import compile_fql
+from ..secret import Secret
+from ..settings import Duration
+from .build import Builder
+from .kinds import nearest, toml
+from .positions import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+PROGRAM = "program"
+"""The source of what a program submits itself: no ingress, and always there to be chosen."""
+_EVERY_HOST = (None, "0.0.0.0", "::")
+
+
+def check_engine(builder: Builder, tree: dict[str, Any]) -> None:
+    """Settings that only make sense with others."""
+    engine = tree.get("engine")
+    durable = isinstance(engine, dict) and engine.get("durability") in ("disk", "os")
+    if durable:
+        for name, table in _tables(tree, "destinations"):
+            if "overflow" in table:
+                message = "is for memory durability only: a journal drops nothing; leave it out"
+                builder.report(("destinations", name, "overflow"), message)
+
+
+# Ingresses -----------------------------------------------------------------------------------------------------------
+
+
+def check_ingresses(builder: Builder, tree: dict[str, Any]) -> set[str]:
+    """Each has a name and an address of its own, and its files are there. The names there are, wrong ingresses' too."""
+    names: dict[str, Path] = {}
+    places: dict[object, Path] = {}
+    for path, value in list(builder.built.items()):
+        if isinstance(value, StdinSettings | TcpSettings | UnixSettings):
+            _check_name(builder, value.name, path, names)
+            _check_place(builder, value, path, places)
+            if isinstance(value, TcpSettings) and value.tls is not None:
+                _check_files(builder, value.tls, (*path, "tls"))
+    written = tree.get("ingress", [{"type": "stdin"}])
+    tables = [table for table in written if isinstance(table, dict)] if isinstance(written, list) else []
+    return {PROGRAM, *names, *(str(table.get("name", table.get("type"))) for table in tables)}
+
+
+def _check_name(builder: Builder, name: str, path: Path, names: dict[str, Path]) -> None:
+    if name in names:
+        first = f"{names[name][0]}[{names[name][1]}]"
+        builder.report((*path, "name"), f"{toml(name)} is the name of {first} already; give each a name of its own")
+    names.setdefault(name, path)
+
+
+def _check_place(
+    builder: Builder, ingress: StdinSettings | TcpSettings | UnixSettings, path: Path, places: dict[object, Path]
+) -> None:
+    key, place = _place_of(ingress)
+    for other, where in places.items():
+        if place is not None and _collide(place, other):
+            does = "reads" if key == "type" else "listens at"
+            builder.report((*path, key), f"ingress[{where[1]}] {does} the same; each needs a place of its own")
+            return
+    places[place] = path
+
+
+def _place_of(ingress: StdinSettings | TcpSettings | UnixSettings) -> tuple[str, object]:
+    """The key that says where it listens, and what that comes to; None collides with nothing."""
+    if isinstance(ingress, StdinSettings):
+        return "type", "stdin"
+    if isinstance(ingress, UnixSettings):
+        return "path", ("unix", ingress.path)
+    host, port = parse_address(ingress.listen)
+    return "listen", (host, port) if port else None
+
+
+def _collide(place: object, other: object) -> bool:
+    if isinstance(place, tuple) and isinstance(other, tuple) and place[0] != "unix" != other[0]:
+        every = place[0] in _EVERY_HOST or other[0] in _EVERY_HOST
+        return place[1] == other[1] and (every or place[0] == other[0])
+    return place == other
+
+
+def _check_files(builder: Builder, tls: msgspec.Struct, path: Path) -> None:
+    for name in tls.__struct_fields__:
+        file = getattr(tls, name)
+        try:
+            if file is not None:
+                open(file, "rb").close()
+        except OSError as error:
+            builder.report(
+                (*path, name), f"{file} cannot be read: {error.strerror or error}; write the path of a PEM file"
+            )
+
+
+# Destinations --------------------------------------------------------------------------------------------------------
+
+
+def check_destinations(builder: Builder, tree: dict[str, Any], sources: set[str]) -> None:
+    """Their names, and what one destination's settings say among themselves."""
+    if tree.get("destinations", {}) == {}:
+        message = 'there is no destination; write at least one, such as [destinations.hook] with type = "webhook"'
+        builder.report(("destinations",), message)
+    for name, _ in _tables(tree, "destinations"):
+        path: Path = ("destinations", name)
+        if not _NAME.fullmatch(name):
+            message = (
+                "a name has letters, digits, - and _ only, begins with a letter or digit, and has at most 64 characters"
+            )
+            builder.report(path, message)
+        _check_sources(builder, path, sources)
+        _check_trigger(builder, path)
+        _check_retry(builder, path)
+        _check_way(builder, path)
+
+
+def _check_sources(builder: Builder, path: Path, sources: set[str]) -> None:
+    named = builder.built.get((*path, "sources"))
+    for index, source in enumerate(named if isinstance(named, tuple) else ()):
+        if source not in sources:
+            builder.report((*path, "sources", index), f"no ingress is named {toml(source)}{nearest(source, sources)}")
+
+
+def _check_trigger(builder: Builder, path: Path) -> None:
+    trigger = builder.built.get((*path, "trigger"))
+    if not isinstance(trigger, str):
+        return
+    try:
+        compile_fql(trigger)
+    except FqlError as error:
+        builder.report((*path, "trigger"), f"is not well-formed FQL: {error.message} (column {error.column})")
+
+
+def _check_retry(builder: Builder, path: Path) -> None:
+    settings = builder.built.get((*path, "retry"))
+    if not isinstance(settings, RetrySettings):
+        return
+    plan = plan_of(settings)
+    if plan.base > plan.cap:
+        key = "cap" if settings.base is None else "base"
+        base, cap = Duration(plan.base), Duration(plan.cap)
+        message = f"the first wait ({base}) is longer than the longest ({cap}); write a base of at most the cap"
+        builder.report((*path, "retry", key), message)
+
+
+def _check_way(builder: Builder, path: Path) -> None:
+    """TLS files and proxy, as the transport itself will read them."""
+    tls, proxy = builder.built.get((*path, "tls")), builder.built.get((*path, "proxy"))
+    try:
+        if isinstance(tls, TlsSettings):
+            tls_context(tls)
+    except ConfigError as error:
+        _adopt(builder, path, error)
+    try:
+        if isinstance(proxy, Secret):
+            parse_proxy(proxy.reveal())
+    except ConfigError as error:
+        _adopt(builder, path, error)
+
+
+def _adopt(builder: Builder, path: Path, error: ConfigError) -> None:
+    for problem in error.problems:
+        builder.report((*path, *problem.path.split(".")), problem.message)
+
+
+def _tables(tree: dict[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+    tables = tree.get(key)
+    if not isinstance(tables, dict):
+        return []
+    return [(name, table) for name, table in tables.items() if isinstance(table, dict)]

@@ -1,0 +1,92 @@
+"""From files to a `Config`: every problem of them in one go, each with its file, line and key.
+
+files -> document -> not_yet -> build -> destinations -> checks -> Config, or all Problems
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from ..catalogue import Catalogue
+from ..errors import ConfigError, Problem
+from .build import Builder
+from .checks import check_destinations, check_engine, check_ingresses
+from .destinations import apply_type
+from .document import Document, overlay, parse, read, resolve
+from .later import marked, not_yet
+from .settings import Config, DestinationSettings
+
+Paths = str | os.PathLike[str]
+
+
+def load_config(
+    *paths: Paths, text: str | None = None, environ: Mapping[str, str] | None = None, catalogue: Catalogue | None = None
+) -> Config:
+    """The configuration in `paths`, merged in that order (a later one wins), and in `text` (TOML) after them.
+
+    `environ` is what `${env:NAME}` reads, the process's own by default; `catalogue` what `type` chooses from. Blocks: reads
+    files. Raises ConfigError with all problems there are.
+    """
+    config, problems = _examine(paths, text, environ, catalogue)
+    if config is None or problems:
+        raise ConfigError(problems)
+    return config
+
+
+def check(
+    paths: Sequence[Paths], environ: Mapping[str, str] | None = None, catalogue: Catalogue | None = None
+) -> list[Problem]:
+    """All that is wrong with the configuration in `paths`, in the order of its lines; empty if `load_config` takes it."""
+    return _examine(paths, None, environ, catalogue)[1]
+
+
+def _examine(
+    paths: Sequence[Paths], text: str | None, environ: Mapping[str, str] | None, catalogue: Catalogue | None
+) -> tuple[Config | None, list[Problem]]:
+    parts = [read(os.fspath(path)) for path in paths] + ([parse(text)] if text is not None else [])
+    problems = [part for part in parts if isinstance(part, Problem)]
+    documents = [part for part in parts if isinstance(part, Document)]
+    if not parts:
+        problems = [Problem("", "there is no configuration; name a file")]
+    if problems:
+        return None, problems
+    document, problems = resolve(reduce(overlay, documents), os.environ if environ is None else environ)
+    config, more = _build(document, catalogue or Catalogue.discover())
+    return config, _in_order(problems + more, document.files)
+
+
+def _build(document: Document, catalogue: Catalogue) -> tuple[Config | None, list[Problem]]:
+    builder = Builder(document)
+    later = not_yet(document.tree)
+    for path, message in later.items():
+        builder.report(path, message)
+    tree = marked(document.tree, later)
+    config = builder.build(inspect.type_info(Config), tree, ())
+    destinations = _destinations(builder, catalogue, tree)
+    check_engine(builder, document.tree)
+    check_destinations(builder, tree, check_ingresses(builder, tree))
+    if not isinstance(config, Config) or builder.problems:
+        return None, builder.problems
+    return msgspec.structs.replace(config, destinations=destinations), []
+
+
+def _destinations(builder: Builder, catalogue: Catalogue, tree: dict[str, Any]) -> dict[str, DestinationSettings]:
+    tables = tree.get("destinations")
+    found = {}
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        destination = apply_type(builder, catalogue, name, table) if isinstance(table, dict) else None
+        if destination is not None:
+            found[name] = destination
+    return found
+
+
+def _in_order(problems: list[Problem], files: list[str]) -> list[Problem]:
+    """By file and line; one that has no line comes first."""
+    ranks = {file: rank for rank, file in enumerate(files)}
+    return sorted(problems, key=lambda problem: (ranks.get(problem.file, -1), problem.line or 0))

@@ -1,0 +1,135 @@
+"""The actor: `in_flight` slots that take what is due, wait as the policies say, and send. It holds nothing between batches.
+
+One slot at a time (whoever has the turn) chooses and waits; the others send. So batches leave in order, the limiter serves first
+come, first served, and an idle destination is one sleeping task that nobody polls.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import anyio
+
+from ..clock import Clock
+from ..errors import DoorstepError, WouldBlock
+from ..policy.breaker import Breaker, Permit
+from ..policy.due import seconds_left
+from .sender import Sender
+from .settling import abandoned, conclude, crashed
+from .state import DestinationState
+from .work import Work
+
+CLOSE_S = 5.0
+"""How long closing a destination's connections or sink may take; the actor ends without it after that."""
+
+
+class SlotLost(DoorstepError):
+    """Something inside an attempt was cancelled though nobody asked for it: the actor is restarted."""
+
+
+class Actor:
+    """Serves one destination until `stop`, or until it is cancelled or crashes. One object per life."""
+
+    def __init__(self, state: DestinationState, sender: Sender, clock: Clock) -> None:
+        self._state = state
+        self._sender = sender
+        self._now = clock.monotonic
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Returns after `stop`, when the attempts under way have ended."""
+        try:
+            await self._sender.open()
+            async with anyio.create_task_group() as slots:
+                for _ in range(self._state.plan.in_flight):
+                    slots.start_soon(self._serve)
+        finally:
+            with anyio.move_on_after(CLOSE_S, shield=True):
+                await self._sender.close()
+
+    def stop(self) -> None:
+        """No new attempts."""
+        self._stopping = True
+        self._state.alarm.ring()
+
+    def __repr__(self) -> str:
+        return f"<Actor of {self._state.plan.name}{' stopping' if self._stopping else ''}>"
+
+    async def _serve(self) -> None:
+        while True:
+            async with self._state.turn:
+                chosen = await self._next()
+            if chosen is None:
+                return
+            await self._attempt(*chosen)
+
+    async def _attempt(self, work: Work, permit: Permit, breaker: Breaker) -> None:
+        state = self._state
+        try:
+            verdict = await self._sender.attempt(work.batch)
+            conclude(state, work, permit, breaker, verdict, self._now())
+        except Exception:
+            crashed(state, work, permit, breaker, self._now())
+            raise
+        except anyio.get_cancelled_exc_class() as error:
+            abandoned(state, work, permit, breaker, self._now())
+            if anyio.current_effective_deadline() > -inf:
+                raise SlotLost("an attempt was cancelled from inside") from error
+            raise
+
+    async def _next(self) -> tuple[Work, Permit, Breaker] | None:
+        """Waits for something to send and for leave to send it. None when stopping."""
+        state = self._state
+        while not self._stopping:
+            now = self._now()
+            gate_s = state.gate_s(now)
+            if gate_s > 0:
+                await state.alarm.wait(gate_s)
+                continue
+            if state.has_room(now):
+                await self._take_in(now)
+            work = state.choose(now)
+            if work is None:
+                due_s = state.next_due(now)
+                await state.alarm.wait(inf if due_s is None else due_s)
+                continue
+            permit = await self._admitted(work, now)
+            if permit is not None:
+                return work, permit, state.breaker
+        return None
+
+    async def _take_in(self, now: float) -> None:
+        """Fills the window from the mailbox, or from the log if it is behind."""
+        state = self._state
+        while state.has_room(now):
+            try:
+                chunk = state.mailbox.take_nowait()
+            except WouldBlock:
+                following = await state.reader.read(state.mailbox.next)
+                if following is None:
+                    return
+                state.mailbox.skip(following)
+                chunk = following
+            state.take_in(chunk, now)
+
+    async def _admitted(self, work: Work, now: float) -> Permit | None:
+        """Waits for the limiter, then asks the breaker. Without a permit the work is back on the shelf."""
+        state, limiter = self._state, self._state.limiter
+        cost = 1 if state.plan.rate and state.plan.rate.unit == "requests" else len(work.batch)
+        permit = None
+        try:
+            wait_s = limiter.reserve(cost, now)
+            if wait_s > 0:
+                await self._sleep(now + wait_s)
+                now = self._now()
+            permit = None if self._stopping else state.breaker.admit(now)
+        finally:
+            if permit is None:
+                limiter.refund(cost, self._now())
+                abandoned(state, work, None, state.breaker, self._now())
+        return permit
+
+    async def _sleep(self, until: float) -> None:
+        """Sleeps it out, unless the actor is stopped meanwhile."""
+        while (left_s := seconds_left(until, self._now())) and not self._stopping:
+            await self._state.alarm.wait(left_s)

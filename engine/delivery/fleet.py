@@ -1,0 +1,186 @@
+"""The fleet: all destinations of an engine, what they need to outlive their actors, and the one way to change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import TracebackType
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from ..clock import Clock
+from ..journal.log import Log
+from ..model.envelope import Chunk, Envelope
+from ..routing.table import RoutingTable
+from ..telemetry import DestinationStatistics
+from .actor import Actor
+from .alarm import Alarm
+from .plan import OpenTransport, Plan
+from .sender import sender_for
+from .state import DestinationState
+from .supervisor import Supervisor
+
+
+class _Served(msgspec.Struct, eq=False):
+    state: DestinationState
+    supervisor: Supervisor
+
+
+class Fleet:
+    """An async context manager: leaving it stops every destination at once; `stop` does it gently."""
+
+    def __init__(self, open_transport: OpenTransport, clock: Clock, random: Callable[[], float]) -> None:
+        self._open_transport = open_transport
+        self._clock = clock
+        self._random = random
+        self._served: dict[str, _Served] = {}
+        self._table = RoutingTable([])
+        self._tasks: TaskGroup = anyio.create_task_group()
+        self._stopped = Alarm()
+        self._running = 0
+
+    async def __aenter__(self) -> Fleet:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(kind, error, traceback)
+
+    # In ----------------------------------------------------------------------------------------------------------
+
+    def offer(self, chunk: Chunk) -> None:
+        """A chunk was stored: every destination hears of it, none can refuse, none is waited for."""
+        for served in self._served.values():
+            served.state.offer(chunk)
+
+    def reconcile(self, plans: Iterable[Plan], log: Log) -> None:
+        """Makes the fleet what `plans` say, in one step: who is new starts, who is gone stops, who changed goes on under the new plan.
+
+        Attempts under way end under the plan they began with; the very next one is made under the new one.
+        """
+        wanted = {plan.name: plan for plan in plans}
+        self._table = RoutingTable([plan.route for plan in wanted.values()])
+        for name in self._served.keys() - wanted.keys():
+            gone = self._served.pop(name)
+            gone.supervisor.stop()
+            gone.state.reader.close()
+        for name, plan in wanted.items():
+            served = self._served.get(name)
+            if served is None:
+                self._served[name] = self._start(plan, log)
+            elif not plan.is_same(served.state.plan):
+                served.supervisor.stop()
+                served.state.change(plan, self._clock.monotonic())
+                served.supervisor = self._supervise(served.state)
+
+    def _start(self, plan: Plan, log: Log) -> _Served:
+        reader, start = log.subscribe(oldest=plan.start == "oldest")
+        scan = partial(self._scan, plan.name)
+        state = DestinationState(plan, reader, start, scan, self._clock.monotonic(), self._random)
+        return _Served(state, self._supervise(state))
+
+    def _scan(self, name: str, chunk: Chunk) -> list[str | None] | None:
+        return self._table.scan(name, chunk)
+
+    def _supervise(self, state: DestinationState) -> Supervisor:
+        plan = state.plan
+
+        def make_actor() -> Actor:
+            return Actor(state, sender_for(plan, self._open_transport, self._clock), self._clock)
+
+        supervisor = Supervisor(state, make_actor, self._clock)
+        self._running += 1
+        self._tasks.start_soon(self._watch, supervisor)
+        return supervisor
+
+    async def _watch(self, supervisor: Supervisor) -> None:
+        try:
+            await supervisor.run()
+        finally:
+            self._running -= 1
+            self._stopped.ring()
+
+    # Out ---------------------------------------------------------------------------------------------------------
+
+    async def drain(self, patience_s: float) -> None:
+        """The input has ended: returns when nothing is pending any more, or nobody got anywhere for `patience_s`."""
+        for state in self._states():
+            state.flushing = True
+            state.alarm.ring()
+        async with anyio.create_task_group() as drains:
+            progress = _Progress(self._clock.monotonic())
+            for state in self._states():
+                drains.start_soon(self._drain, state, progress, patience_s)
+
+    async def drain_healthy(self, deadline_s: float) -> None:
+        """On a signal: as `drain`, but for destinations that work, and for `deadline_s` at most."""
+        now = self._clock.monotonic()
+        with anyio.move_on_after(deadline_s):
+            async with anyio.create_task_group() as drains:
+                progress = _Progress(now)
+                for state in self._states():
+                    state.flushing = True
+                    state.alarm.ring()
+                    drains.start_soon(self._drain, state, progress, deadline_s, True)
+
+    async def _drain(
+        self, state: DestinationState, progress: _Progress, patience_s: float, healthy_only: bool = False
+    ) -> None:
+        """Progress of anyone is everyone's: a destination that waits for a retry is waited for while others work."""
+        settled = state.counters.settled
+        while state.counters.pending:
+            now = self._clock.monotonic()
+            if state.counters.settled != settled:
+                settled, progress.at = state.counters.settled, now
+            left_s = progress.at + patience_s - now
+            if left_s <= 0 or (healthy_only and state.word(now) != "closed"):
+                return
+            await state.progress.wait(min(left_s, 1.0))
+
+    async def stop(self, deadline_s: float) -> None:
+        """No new attempts; returns when those under way have ended, or after `deadline_s`."""
+        for served in self._served.values():
+            served.supervisor.stop()
+        with anyio.move_on_after(deadline_s):
+            while self._running:
+                await self._stopped.wait()
+
+    async def leftovers(self) -> dict[str, list[Envelope]]:
+        """Per destination, everything without a final outcome, in order. For after `stop`."""
+        left = {}
+        for name, served in self._served.items():
+            state = served.state
+            envelopes = state.leftovers()
+            while chunk := await state.reader.read(state.cursor.scan):
+                state.cursor.open(chunk)
+                envelopes += chunk.envelopes
+            left[name] = envelopes
+        return left
+
+    def drop_pending(self) -> None:
+        """Counts everything without a final outcome as dropped. For after `stop`, when it will not be kept."""
+        for state in self._states():
+            state.parked.take_all()
+            state.counters.count_dropped(state.counters.pending)
+
+    def statistics(self) -> Mapping[str, DestinationStatistics]:
+        """By destination."""
+        now = self._clock.monotonic()
+        return {name: served.state.statistics(now) for name, served in self._served.items()}
+
+    def __repr__(self) -> str:
+        return f"<Fleet of {len(self._served)} destinations>"
+
+    def _states(self) -> list[DestinationState]:
+        return [served.state for served in self._served.values()]
+
+
+class _Progress(msgspec.Struct):
+    """When anybody last got anywhere."""
+
+    at: float

@@ -1,0 +1,71 @@
+"""Events that failed alone and wait for a later try, each on its own schedule, out of everybody's way."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from ..model.envelope import Envelope
+from ..policy.due import seconds_left
+
+
+class Parked:
+    """One event's schedule. It is settled in the cursor: this is its only place."""
+
+    __slots__ = ("attempts", "down_s", "due", "envelope", "mark", "reason", "since")
+
+    def __init__(self, envelope: Envelope, *, since: float, down_s: float) -> None:
+        self.envelope = envelope
+        self.since = since
+        """When it first failed, monotonic."""
+        self.down_s = down_s
+        """How long the destination had been down in all by then: the time it is down later does not count."""
+        self.attempts = 0
+        """Tries that counted against it."""
+        self.mark: int | None = None
+        self.due = 0.0
+        self.reason = ""
+
+    def __repr__(self) -> str:
+        return f"<Parked {self.envelope.number}, {self.attempts} attempts, due {self.due:.3f}>"
+
+
+class ParkedEvents:
+    """All parked events of a destination, by due time."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._heap: list[tuple[float, int, Parked]] = []
+        self._size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    @property
+    def is_full(self) -> bool:
+        """At the cap: the destination takes in nothing new until some are gone. Nothing is ever dropped for it."""
+        return self._size_bytes >= self._max_bytes
+
+    def put(self, parked: Parked, due: float) -> None:
+        """Parks until `due`."""
+        parked.due = due
+        self._size_bytes += len(parked.envelope.line)
+        heappush(self._heap, (due, parked.envelope.number, parked))
+
+    def take_due(self, now: float) -> Parked | None:
+        """The one that is due longest, or None."""
+        if not self._heap or seconds_left(self._heap[0][0], now):
+            return None
+        parked = heappop(self._heap)[2]
+        self._size_bytes -= len(parked.envelope.line)
+        return parked
+
+    def next_due(self) -> float | None:
+        """When the next one is due; None if there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    def take_all(self) -> list[Parked]:
+        """Empties it, by due time."""
+        parked = [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])]
+        self._heap.clear()
+        self._size_bytes = 0
+        return parked

@@ -1,0 +1,268 @@
+"""What a verdict does: each way an attempt can end, as one synchronous step on the state.
+
+Delivered, filtered, rejected and parked events are settled. What failed as a whole is judged first (`policy.blame`): the event's fault is
+bisected until the culprit is alone, the destination's keeps the batch whole and counts against nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from ..errors import Fault
+from ..model.envelope import Envelope
+from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..policy.blame import Decision
+from ..policy.breaker import Breaker, Permit, State
+from ..policy.retry import INLINE_TRIES
+from .parked import Parked
+from .sender import Split
+from .state import DestinationState
+from .work import Work
+
+_log = logging.getLogger("doorstep.delivery")
+
+CRASHES = 3
+"""An event that was alone in so many crashes of its actor is given up."""
+
+
+def conclude(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, verdict: Verdict | Split, now: float) -> None:
+    """An attempt at `work` ended. Afterwards `work` is not in hand any more, and its permit is returned.
+
+    Raises ValueError, and changes nothing, if the destination gave a wrong number of outcomes.
+    """
+    if isinstance(verdict, list) and len(verdict) != len(work.batch):
+        raise ValueError(f"{len(verdict)} outcomes for {len(work.batch)} events from {state.plan.name}")
+    if isinstance(verdict, Split):
+        breaker.release(permit)
+        _split(state, work, verdict, now)
+    else:
+        state.counters.attempts += 1
+        state.counters.retried += work.attempted
+        work.attempted = True
+        if isinstance(verdict, Failure):
+            _fail(state, work, permit, breaker, verdict, now)
+        else:
+            breaker.record(permit, True, now)
+            _succeed(state, work, verdict, now)
+    state.account_downtime(now)
+    state.alarm.ring()
+
+
+def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, now: float) -> None:
+    """The actor died of this work: a batch is bisected, an event alone gets three chances."""
+    breaker.release(permit)
+    if len(work.batch) > 1:
+        _bisect(state, work, now)
+        return
+    work.crashes += 1
+    if work.crashes >= CRASHES:
+        _give_up(state, work, "actor_crashed", "", now)
+    else:
+        state.put_back(work, now)
+
+
+def abandoned(state: DestinationState, work: Work, permit: Permit | None, breaker: Breaker, now: float) -> None:
+    """The attempt was cut short, or never begun: nothing is known, so it is as if it had not been."""
+    if permit is not None:
+        breaker.release(permit)
+    state.put_back(work, now)
+
+
+# Success -------------------------------------------------------------------------------------------------------------
+
+
+def _succeed(state: DestinationState, work: Work, verdict: Delivered | list[Outcome], now: float) -> None:
+    envelopes = work.batch.envelopes
+    if isinstance(verdict, Delivered):
+        _proven(state, now)
+        state.in_hand.discard(work)
+        state.counters.count_delivered(len(envelopes))
+        _settle(state, work, envelopes, now)
+        return
+    _outcomes(state, work, verdict, now)
+
+
+def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], now: float) -> None:
+    """The receiver spoke of each event by itself, so each failure is the event's own."""
+    state.in_hand.discard(work)
+    settled = [e for e, o in zip(work.batch.envelopes, outcomes, strict=True) if isinstance(o, Delivered | Filtered)]
+    delivered = sum(isinstance(outcome, Delivered) for outcome in outcomes)
+    if delivered:
+        _proven(state, now)
+        state.counters.count_delivered(delivered)
+    for envelope, outcome in zip(work.batch.envelopes, outcomes, strict=True):
+        match outcome:
+            case Filtered(reason):
+                state.counters.count_filtered(reason)
+            case Rejected(reason):
+                state.blame.rejected(1, reason, now)
+                _bury(state, work, envelope, reason, "", now)
+            case Retry(reason, after):
+                _park(state, work, envelope, reason, after, now)
+    _settle(state, work, settled, now)
+
+
+def _proven(state: DestinationState, now: float) -> None:
+    state.blame.succeeded(now)
+    if state.shelf:
+        state.shelf.proven()
+
+
+def _settle(state: DestinationState, work: Work, envelopes: Sequence[Envelope], now: float) -> None:
+    """Final for these. A parked event is settled in the cursor already: only its latency is still to be counted."""
+    if not envelopes:
+        return
+    _record_latency(state, envelopes, now)
+    if work.parked is None:
+        state.settle(envelopes)
+    else:
+        state.progress.ring()
+
+
+def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now: float) -> None:
+    """One entry per receipt: the events of one read were accepted together, and stand together."""
+    start, end = 0, len(envelopes)
+    while start < end:
+        receipt = envelopes[start].receipt
+        stop = end
+        if envelopes[-1].receipt is not receipt:
+            stop = bisect_left(envelopes, True, start, end, key=lambda e: e.receipt is not receipt)
+        state.counters.latency_s.record(now - receipt.accepted, stop - start)
+        start = stop
+
+
+# Failure -------------------------------------------------------------------------------------------------------------
+
+
+def _fail(
+    state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float
+) -> None:
+    state.counters.count_failed(failure.reason)
+    if failure.fault is Fault.TRANSIENT or failure.fault is Fault.FUNCTION:
+        _fail_for_now(state, work, permit, breaker, failure, now)
+    elif failure.fault is Fault.CONFIGURATION:
+        breaker.release(permit)
+        _refuse(state, work, failure, now)
+    else:
+        breaker.record(permit, True, now)
+        _blame_event(state, work, failure, now)
+
+
+def _fail_for_now(
+    state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float
+) -> None:
+    is_events = work.mark is not None and state.blame.is_events(work.mark)
+    if is_events and breaker.state is State.HALF_OPEN:
+        breaker.release(permit)  # another one just got through: this failure says nothing of the destination
+    else:
+        breaker.record(permit, False, now, repeat=work.tries > 0)
+    if failure.status == 429:
+        state.limiter.slow(now)
+        state.limiter.pause_until(now + state.schedule.inline_delay(1, failure.after), now)
+    work.mark = state.blame.mark()
+    work.tries += 1
+    work.counted += is_events
+    if work.counted < (1 if work.parked else INLINE_TRIES):
+        state.put_back(work, now + state.schedule.inline_delay(work.tries, failure.after))
+    elif len(work.batch) > 1:
+        _bisect(state, work, now, counted=INLINE_TRIES - 1)
+    else:
+        state.in_hand.discard(work)
+        _park(state, work, work.batch.envelopes[0], failure.reason, failure.after, now)
+
+
+def _refuse(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
+    """401, 404, bad TLS: the destination's set-up, unless others get through."""
+    was_held = state.blame.held
+    mark = state.blame.mark() if work.mark is None else work.mark
+    decision = state.blame.refused(work.identity, failure.reason, mark, now)
+    work.mark = state.blame.mark()
+    work.tries += 1
+    if decision is Decision.HOLD:
+        _hold(state, failure, was_held)
+        state.put_back(work, now)
+    elif len(work.batch) > 1:
+        _bisect(state, work, now)
+    elif decision is Decision.EVENT:
+        _give_up(state, work, failure.reason, failure.detail, now)
+    else:
+        state.put_back(work, now + state.schedule.inline_delay(work.tries + INLINE_TRIES, failure.after))
+
+
+def _blame_event(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
+    """400, 413, 422: the content is refused. Alone it is the culprit, unless everything is refused."""
+    if len(work.batch) > 1:
+        _bisect(state, work, now)
+        return
+    was_held = state.blame.held
+    if state.blame.rejected(1, failure.reason, now) is Decision.HOLD:
+        _hold(state, failure, was_held)
+        state.put_back(work, now)
+    else:
+        _give_up(state, work, failure.reason, failure.detail, now)
+
+
+def _hold(state: DestinationState, failure: Failure, was_held: bool) -> None:
+    if not was_held:
+        facts = {"destination": state.plan.name, "reason": failure.reason, "detail": failure.detail[:200]}
+        _log.error("held: the destination needs attention, its events are kept", extra={"facts": facts})
+
+
+# Where events go -----------------------------------------------------------------------------------------------------
+
+
+def _split(state: DestinationState, work: Work, split: Split, now: float) -> None:
+    """The batch takes several requests: each part becomes a work of its own, due at once."""
+    state.in_hand.discard(work)
+    left_out = [work.batch.envelopes[position] for position in split.left_out]
+    if left_out:
+        state.counters.count_filtered("not_supported", len(left_out))
+        _settle(state, work, left_out, now)
+    for part in split.parts:
+        piece = Work(part, work.version, parked=work.parked)
+        piece.mark, piece.attempted, piece.counted, piece.tries = work.mark, work.attempted, work.counted, work.tries
+        state.put_back(piece, now)
+
+
+def _bisect(state: DestinationState, work: Work, now: float, *, counted: int | None = None) -> None:
+    state.in_hand.discard(work)
+    for part in work.parts():
+        part.counted = part.counted if counted is None else counted
+        state.put_back(part, now)
+
+
+def _park(
+    state: DestinationState, work: Work, envelope: Envelope, reason: str, after: float | None, now: float
+) -> None:
+    """The event failed by itself: it waits on its own schedule, or has come to its end."""
+    parked = work.parked or Parked(envelope, since=now, down_s=state.down_s(now))
+    parked.attempts += 1
+    parked.reason = reason
+    parked.mark = state.blame.mark()
+    waited_s = now - parked.since - (state.down_s(now) - parked.down_s)
+    delay = None
+    if not state.schedule.gives_up(parked.attempts, waited_s):
+        delay = state.schedule.delay(parked.attempts, after)
+    if delay is None:
+        _bury(state, work, envelope, reason, "", now)
+        return
+    if work.parked is None:
+        state.settle([envelope])
+    state.parked.put(parked, now + delay)
+
+
+def _give_up(state: DestinationState, work: Work, reason: str, detail: str, now: float) -> None:
+    state.in_hand.discard(work)
+    _bury(state, work, work.batch.envelopes[0], reason, detail, now)
+
+
+def _bury(state: DestinationState, work: Work, envelope: Envelope, reason: str, detail: str, now: float) -> None:
+    """A dead letter. Until there is a store for them, it is counted and said (1st, 10th, 100th ... of a reason)."""
+    state.counters.count_dead(reason)
+    count = state.counters.dead[reason]
+    if count == 10 ** (len(str(count)) - 1):
+        facts = {"destination": state.plan.name, "reason": reason, "count": count, "number": envelope.number}
+        _log.warning("an event was given up", extra={"facts": facts | ({"detail": detail[:200]} if detail else {})})
+    _settle(state, work, [envelope], now)

@@ -1,0 +1,283 @@
+"""Everything of a destination that outlives its actor, and the one place where its events change hands.
+
+An event offered is, at any moment, in exactly one of these: the mailbox (or, when behind, only the log) · the window · a work in
+hand · the shelf · parked · settled. The cursor knows all but the last two as *unsettled*, so whatever an actor held when it died is
+found again. All methods are synchronous: no await stands between two writes that must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import not_
+from typing import TypeAlias
+
+from ..errors import WouldBlock
+from ..journal.log import Reader
+from ..model.batch import Batch
+from ..model.envelope import Chunk, Envelope
+from ..policy.blame import Blame
+from ..policy.breaker import Breaker, State
+from ..policy.due import seconds_left
+from ..policy.limiter import Limiter
+from ..policy.restart import RestartBudget
+from ..policy.retry import RetrySchedule
+from ..policy.window import BatchWindow
+from ..sdk.destination import Destination
+from ..telemetry import Counters, DestinationStatistics
+from .alarm import Alarm
+from .cursor import Cursor
+from .mailbox import Mailbox
+from .parked import ParkedEvents
+from .plan import Plan
+from .turn import Turn
+from .work import Shelf, Work
+
+PARKED_MAX_BYTES = 16 * 2**20
+"""Of events parked in memory, per destination; at the cap it takes in nothing new."""
+PATIENCE = 3
+"""A batch keeps its slot for so many tries; then others may go, and what becomes of them tells whose fault it was."""
+PATIENCE_IN_ORDER = 10
+"""The same for a destination that is served in order (`in_flight = 1`) and does not answer at all: order is worth waiting for."""
+PROBES_IN_ORDER = 8
+"""How often a destination that is served in order is probed with its oldest batch before another is tried."""
+SHELF_LIMIT = 16
+"""Batches that probing may take out of the window in the course of an outage."""
+
+Scan: TypeAlias = Callable[[Chunk], "list[str | None] | None"]
+
+
+class DestinationState:
+    """One destination. `scan` gives the routing table's reasons for a chunk (None: all of it goes through)."""
+
+    def __init__(
+        self, plan: Plan, reader: Reader, start: int, scan: Scan, now: float, random: Callable[[], float]
+    ) -> None:
+        self.reader = reader
+        self.scan = scan
+        self.mailbox = Mailbox(start, plan.mailbox.max_bytes, plan.mailbox.max_events)
+        self.cursor = Cursor(start)
+        self.shelf = Shelf()
+        self.parked = ParkedEvents(PARKED_MAX_BYTES)
+        self.in_hand: set[Work] = set()
+        self.blame = Blame()
+        self.budget = RestartBudget(random)
+        self.counters = Counters()
+        self.turn = Turn()
+        """Whoever has it chooses, and is the one who sleeps on `alarm`; also while one plan's actor ends and another's begins."""
+        self.alarm = Alarm()
+        """Wakes the actor."""
+        self.progress = Alarm()
+        """Wakes whoever waits for the drain."""
+        self.flushing = False
+        """The input has ended: a window need not fill up any more."""
+        self._random = random
+        self._down_s = 0.0
+        self._down_since: float | None = None
+        self._parked_last = False
+        self._adopt(plan, now)
+
+    # The plan ----------------------------------------------------------------------------------------------------
+
+    def _adopt(self, plan: Plan, now: float) -> None:
+        self.plan = plan
+        rate = plan.rate
+        self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)
+        self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
+        self.schedule = RetrySchedule(plan.retry, self._random)
+        self.window = _window_for(plan)
+        self.patience = PATIENCE if plan.in_flight > 1 else PATIENCE_IN_ORDER
+
+    def change(self, plan: Plan, now: float) -> None:
+        """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
+        waiting = self._waiting()
+        self.account_downtime(now)
+        if self.blame.held:
+            self.blame.resume()
+        self._adopt(plan, now)
+        self.window.add(waiting, now)
+        self.alarm.ring()
+
+    def _waiting(self) -> list[Envelope]:
+        """Empties shelf and window; works of parked events go back to being parked."""
+        envelopes: list[Envelope] = []
+        for work in self.shelf.take_all():
+            if work.parked:
+                self.parked.put(work.parked, work.due)
+            else:
+                envelopes += work.batch.envelopes
+        while batch := self.window.flush(0.0):
+            envelopes += batch.envelopes
+        return sorted(envelopes, key=_number)
+
+    # In ----------------------------------------------------------------------------------------------------------
+
+    def offer(self, chunk: Chunk) -> None:
+        """A chunk was stored. If it does not fit, it stays in the log, or is dropped if that is what the user wants."""
+        self.counters.offered += len(chunk.envelopes)
+        try:
+            self.mailbox.offer_nowait(chunk)
+        except WouldBlock:
+            if self.plan.overflow == "drop_newest":
+                self._drop(chunk)
+            return
+        self.alarm.ring()
+
+    def _drop(self, chunk: Chunk) -> None:
+        """Whoever drops is never behind, so `chunk` is the next one. The cursor passes over it with the chunk that follows."""
+        self.mailbox.skip(chunk)
+        self.counters.count_dropped(len(chunk.envelopes))
+        self.reader.release(chunk)
+        self.progress.ring()
+
+    def take_in(self, chunk: Chunk, now: float) -> None:
+        """Scans the next chunk of the log: what is for this destination goes into the window, the rest is settled."""
+        self.cursor.open(chunk)
+        reasons = self.scan(chunk)
+        if reasons is None:
+            self.window.add(chunk.envelopes, now)
+            return
+        self.window.add(list(compress(chunk.envelopes, map(not_, reasons))), now)
+        for reason in set(filter(None, reasons)):
+            self.counters.count_filtered(reason, reasons.count(reason))
+        self.settle(list(compress(chunk.envelopes, reasons)))
+
+    def has_room(self, now: float) -> bool:
+        """Whether another chunk should be scanned now: not while a batch is ready, or too much is parked."""
+        return not self.parked.is_full and self.window.due(now) != 0.0
+
+    # Choosing ----------------------------------------------------------------------------------------------------
+
+    def gate_s(self, now: float) -> float:
+        """Seconds until anything at all may be sent."""
+        hold_s = self.blame.probe_due(now) if self.blame.held else 0.0
+        return max(hold_s, self.breaker.wait_s(now))
+
+    def choose(self, now: float) -> Work | None:
+        """The next work to attempt, now in hand; None if nothing is due. Call only with the gate open."""
+        work = self._choose_probe(now) if self.is_down else self._choose_due(now)
+        if work is not None:
+            self.in_hand.add(work)
+        return work
+
+    def _choose_due(self, now: float) -> Work | None:
+        if self.shelf:
+            work = self.shelf.take_due(now)
+            if work is not None or self.shelf.kept(self.patience) >= self.plan.in_flight:
+                return work
+        if not self._parked_last and (work := self._choose_parked(now)):
+            return work
+        self._parked_last = False
+        batch = self.window.flush(now) if self.flushing else self.window.take(now)
+        return Work(batch, self.plan.version) if batch else self._choose_parked(now)
+
+    def _choose_parked(self, now: float) -> Work | None:
+        """Alternates with what is new, so that neither holds up the other."""
+        parked = self.parked.take_due(now)
+        if parked is None:
+            return None
+        self._parked_last = True
+        return Work(Batch([parked.envelope]), self.plan.version, parked=parked)
+
+    def _choose_probe(self, now: float) -> Work | None:
+        """The oldest batch; after a while one that was not tried yet, in case it is the oldest that is the trouble."""
+        per_turn = PROBES_IN_ORDER if self.plan.in_flight == 1 else 1
+        work = self.shelf.take_probe(per_turn)
+        if (work is None or work.probes >= per_turn) and len(self.shelf) < SHELF_LIMIT:
+            batch = self.window.flush(now)
+            if batch is not None:
+                if work is not None:
+                    self.shelf.put(work, work.due)
+                work = Work(batch, self.plan.version)
+        if work is not None:
+            work.probes += 1
+        if self.blame.held and work is not None:
+            self.blame.probed(now)
+        return work
+
+    def next_due(self, now: float) -> float | None:
+        """Seconds until `choose` is worth asking again if nothing else happens; None if nothing waits."""
+        times = [self.shelf.next_due()]
+        if self.is_down:
+            return None
+        if self.shelf.kept(self.patience) < self.plan.in_flight:
+            window_due = self.window.due(now)
+            times += [self.parked.next_due(), None if window_due is None else now + window_due]
+        due = [time for time in times if time is not None]
+        return seconds_left(min(due), now) if due else None
+
+    # Out ---------------------------------------------------------------------------------------------------------
+
+    def settle(self, envelopes: Sequence[Envelope]) -> None:
+        """These events, in ascending order, are done with here."""
+        if not envelopes:
+            return
+        for chunk in self.cursor.settle(envelopes):
+            self.reader.release(chunk)
+        self.progress.ring()
+
+    def put_back(self, work: Work, due: float) -> None:
+        """`work` leaves the hand for the shelf; under a new plan it is dissolved instead."""
+        self.in_hand.discard(work)
+        if work.version == self.plan.version or work.parked:
+            self.shelf.put(work, due)
+            return
+        again = _window_for(self.plan)
+        again.add(work.batch.envelopes, due)
+        while batch := again.flush(due):
+            self.shelf.put(Work(batch, self.plan.version), due)
+
+    # How it stands -----------------------------------------------------------------------------------------------
+
+    @property
+    def is_down(self) -> bool:
+        """Only probes are sent."""
+        return self.blame.held or self.breaker.state is not State.CLOSED
+
+    def account_downtime(self, now: float) -> None:
+        """Keeps `down_s` up to date: call when something may have changed."""
+        is_down = self.is_down
+        if self._down_since is None and not is_down:
+            return
+        if self._down_since is not None:
+            self._down_s += now - self._down_since
+        self._down_since = now if is_down else None
+
+    def down_s(self, now: float) -> float:
+        """Seconds it was down in all, up to now."""
+        self.account_downtime(now)
+        return self._down_s
+
+    def word(self, now: float) -> str:
+        """Its state in one word."""
+        if self.budget.is_crashed(now):
+            return "crashed"
+        return "held" if self.blame.held else self.breaker.state.value
+
+    def statistics(self, now: float) -> DestinationStatistics:
+        """The numbers everybody reads."""
+        parked = len(self.parked) + sum(bool(work.parked) for work in (*self.shelf, *self.in_hand))
+        return self.counters.statistics(parked=parked, state=self.word(now))
+
+    def leftovers(self) -> list[Envelope]:
+        """Every event without a final outcome that is not only in the log any more, in order."""
+        parked = [parked.envelope for parked in self.parked.take_all()]
+        works = [work for work in (*self.shelf, *self.in_hand) if work.parked]
+        parked += [envelope for work in works for envelope in work.batch.envelopes]
+        return sorted([*parked, *self.cursor.unsettled()], key=_number)
+
+    def __repr__(self) -> str:
+        return (
+            f"<DestinationState {self.plan.name}: {self.mailbox!r}, {len(self.window)} in the window, "
+            f"{len(self.in_hand)} in hand, {len(self.shelf)} on the shelf, {len(self.parked)} parked>"
+        )
+
+
+def _number(envelope: Envelope) -> int:
+    return envelope.number
+
+
+def _window_for(plan: Plan) -> BatchWindow:
+    """With a key only if the destination tells events apart at all: asking it for every event would cost for nothing."""
+    key = plan.destination.key if type(plan.destination).key is not Destination.key else None
+    return BatchWindow(plan.batch.max_events, plan.batch.max_bytes, plan.batch.max_wait, key)

@@ -1,0 +1,108 @@
+"""A batch on its way through attempts, and the shelf where batches wait for another one."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+
+from ..model.batch import Batch
+from ..policy.due import seconds_left
+from .parked import Parked
+
+
+class Work:
+    """A batch with its history. Two parts of a split batch are two works."""
+
+    __slots__ = ("attempted", "batch", "counted", "crashes", "due", "mark", "parked", "probes", "tries", "version")
+
+    def __init__(self, batch: Batch, version: str, *, parked: Parked | None = None) -> None:
+        self.batch = batch
+        self.version = version
+        """Of the plan that made it: under another one it is dissolved and batched anew."""
+        self.parked = parked
+        """The schedule of an event that was parked and is due; None for all others."""
+        self.tries = 0
+        """Failed attempts of this batch, whoever's fault they were."""
+        self.counted = 0
+        """Those of them that count against its events."""
+        self.mark: int | None = parked.mark if parked else None
+        """Successes of the destination at the last attempt."""
+        self.attempted = parked is not None
+        """Whether a request with these events was sent before: the next one is a retry."""
+        self.crashes = 0
+        self.probes = 0
+        self.due = 0.0
+
+    @property
+    def first(self) -> int:
+        """The lowest number in it."""
+        return self.batch.first
+
+    @property
+    def identity(self) -> int:
+        """Another one for every other batch of this destination; the same for the same batch again."""
+        return self.first << 32 | len(self.batch)
+
+    def parts(self) -> list[Work]:
+        """Two works of half the batch each. They inherit what is known against the whole, so that each needs one try."""
+        halves = [Work(half, self.version) for half in self.batch.split()]
+        for half in halves:
+            half.counted, half.mark, half.attempted, half.tries = self.counted, self.mark, self.attempted, self.tries
+        return halves
+
+    def __repr__(self) -> str:
+        return f"<Work {self.first} +{len(self.batch)}, {self.tries} tries, {self.counted} counted>"
+
+
+class Shelf:
+    """Works that wait for another attempt, by number. Short: a slot's worth each, and the halves of what is being bisected."""
+
+    def __init__(self) -> None:
+        self._works: list[Work] = []
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def __iter__(self) -> Iterator[Work]:
+        return iter(self._works)
+
+    def put(self, work: Work, due: float) -> None:
+        """Keeps `work` until `due`."""
+        work.due = due
+        insort(self._works, work, key=_first)
+
+    def take_due(self, now: float) -> Work | None:
+        """The due one with the lowest number."""
+        return next((self._take(work) for work in self._works if not seconds_left(work.due, now)), None)
+
+    def take_probe(self, per_turn: int) -> Work | None:
+        """The oldest of those probed least, each staying first for `per_turn` probes. Due or not."""
+        if not self._works:
+            return None
+        return self._take(min(self._works, key=lambda work: (work.probes // per_turn, work.first)))
+
+    def kept(self, patience: int) -> int:
+        """How many occupy a slot: those not yet tried `patience` times."""
+        return sum(work.tries < patience for work in self._works)
+
+    def next_due(self) -> float | None:
+        """When the next one is due; None if there is none."""
+        return min((work.due for work in self._works), default=None)
+
+    def take_all(self) -> list[Work]:
+        """Empties it, in order of numbers."""
+        works, self._works = self._works, []
+        return works
+
+    def proven(self) -> None:
+        """The destination works again: everyone's turn as a probe starts anew."""
+        for work in self._works:
+            work.probes = 0
+
+    def _take(self, work: Work) -> Work:
+        self._works.remove(work)
+        return work
+
+
+def _first(work: Work) -> int:
+    return work.first

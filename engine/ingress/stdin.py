@@ -1,0 +1,181 @@
+"""Standard input, or any other descriptor that is read to its end: a pipe, a file, a terminal.
+
+It is read in a thread that blocks, because the descriptor must stay as it is: O_NONBLOCK belongs to the open file, which the parent's
+shell shares, and a regular file is never "not ready" anyway. The thread polls the descriptor together with a pipe of its own. In that
+pipe a byte is leave to read one chunk, and its end is the end of the thread, at once, however silent the terminal. Leave is
+given when a chunk has been taken: reading overlaps with the work on the chunk before, and at most one is read ahead.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+
+import anyio
+import anyio.lowlevel
+
+from ..errors import Closed
+from ..model.lines import Lines
+from .intake import Intake
+from .port import IngressStatistics, pass_on
+from .splitter import LineSplitter
+from .waker import Waker
+
+_READ_BYTES = 256 * 1024
+_PIPE_BYTES = 1024 * 1024
+"""What an unprivileged process may ask for on Linux: fewer switches between writer and reader than with the 64 KiB of a new pipe."""
+_THREAD_END_S = 1.0
+
+
+def standard_input() -> int | None:
+    """The descriptor of standard input; None if the process was started without one, when 0 may be anything opened since."""
+    return None if sys.__stdin__ is None else 0
+
+
+def occupy_standard_descriptors() -> None:
+    """Opens the null device in place of whichever of 0, 1 and 2 this process was started without; for `doorstep run`, first thing.
+
+    Or an event loop, a listener or a log would get such a number: libuv aborts then, and a stray `print` goes into a socket.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+
+
+class StdinIngress:
+    """Reads `fd` to its end (None: has ended already). Does not close it. The last line needs no line end."""
+
+    def __init__(self, name: str, fd: int | None, max_event_bytes: int) -> None:
+        self.name = name
+        self._fd = fd
+        self._splitter = LineSplitter(max_event_bytes)
+        self._reader: _Reader | None = None
+        self._stopped = False
+        self._size_bytes = 0
+        self._lines = 0
+
+    def __repr__(self) -> str:
+        return f"<StdinIngress {self.name!r} fd={self._fd} {self._lines} lines>"
+
+    async def run(self, intake: Intake) -> None:
+        """See `Ingress`. After `stop` an unfinished line is dropped: the rest of it was never read."""
+        if self._fd is None or self._stopped:
+            return
+        self._reader = _Reader(self._fd)
+        try:
+            with suppress(Closed):
+                await self._read_all(self._reader, intake)
+        finally:
+            await self._reader.aclose()
+
+    def stop(self) -> None:
+        """See `Ingress`."""
+        self._stopped = True
+        if self._reader is not None:
+            self._reader.stop()
+
+    def statistics(self) -> IngressStatistics:
+        """See `Ingress`."""
+        return IngressStatistics(self.name, self._size_bytes, self._lines)
+
+    async def _read_all(self, reader: _Reader, intake: Intake) -> None:
+        while data := await reader.read():
+            self._size_bytes += len(data)
+            read = self._splitter.feed(data)
+            del data  # the lines are copies, and accepting them can take its time
+            await self._pass_on(read, intake)
+        if not self._stopped:
+            await self._pass_on(self._splitter.finish(), intake)
+
+    async def _pass_on(self, read: Lines | None, intake: Intake) -> None:
+        if read is not None:
+            self._lines += len(read.lines) + len(read.too_large)
+            await pass_on(read, intake, self.name)
+
+
+class _Reader:
+    """A thread that reads `fd`, one chunk ahead of whoever takes them."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._waker = Waker()
+        self._read_ahead: deque[bytes | OSError] = deque()
+        self._leave, self._grant = os.pipe()
+        self._granting = True
+        self._ended = False
+        os.write(self._grant, b".")
+        _widen(fd)
+        self._thread = threading.Thread(target=self._main, name=f"doorstep reads fd {fd}", daemon=True)
+        self._thread.start()
+
+    async def read(self) -> bytes:
+        """The next chunk, at most 256 KiB; empty at the end of input, or once stopped and all that was read is taken."""
+        await anyio.lowlevel.checkpoint()
+        while not self._read_ahead and not self._ended:
+            await self._waker.wait()
+        if not self._read_ahead:
+            return b""
+        chunk = self._read_ahead.popleft()
+        if isinstance(chunk, OSError):
+            raise chunk
+        if self._granting:
+            with suppress(BrokenPipeError):  # the thread has ended
+                os.write(self._grant, b".")
+        return chunk
+
+    def stop(self) -> None:
+        """Ends the thread. What it has read already can still be taken."""
+        if self._granting:
+            self._granting = False
+            os.close(self._grant)
+
+    async def aclose(self) -> None:
+        """Ends the thread and waits for that, but not for one that is lost in a read.
+
+        That happens when another process emptied the pipe between our poll and our read. The thread is a daemon: it keeps no one.
+        """
+        self.stop()
+        with anyio.move_on_after(_THREAD_END_S, shield=True):
+            while not self._ended:
+                await self._waker.wait()
+            self._thread.join()
+
+    def _main(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(self._leave, select.POLLIN)
+        try:
+            while os.read(self._leave, 1) and (chunk := self._next(poll)):
+                self._read_ahead.append(chunk)
+                self._waker.wake()
+        except OSError as error:
+            self._read_ahead.append(error)
+        finally:
+            os.close(self._leave)
+            self._ended = True
+            with suppress(RuntimeError):  # the loop has gone, we were lost in a read: see aclose
+                self._waker.wake()
+
+    def _next(self, poll: select.poll) -> bytes:
+        while all(fd == self._fd for fd, _ in poll.poll()):
+            try:
+                return os.read(self._fd, _READ_BYTES)
+            except BlockingIOError:  # set so by the parent, and another process was faster
+                continue
+            except OSError as error:
+                if error.errno != errno.EIO:  # how Linux reports a terminal whose other side has gone
+                    raise
+                break
+        return b""
+
+
+def _widen(fd: int) -> None:
+    if sys.platform == "linux":
+        with suppress(OSError):  # not a pipe, or the user has no more pages to give: as good as before
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

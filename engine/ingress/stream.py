@@ -1,0 +1,75 @@
+"""A connected socket as an `anyio` byte stream that reads nothing before it is asked to.
+
+anyio's own stream lets asyncio read up to 256 KiB ahead for each connection: with 1000 clients and a stalled destination that is
+256 MiB. Here the kernel's buffers are all there is, so the client feels it. A busy client costs a third less, too.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import anyio
+from anyio.abc import ByteStream
+
+
+class SocketStream(ByteStream):
+    """Owns `connection`, which must be non-blocking. `allowance` says how many bytes one read may take.
+
+    It is asked when there is something to read, which may be long after the read began.
+    """
+
+    def __init__(self, connection: socket.socket, allowance: Callable[[], int]) -> None:
+        self._connection = connection
+        self._allowance = allowance
+        self._woken = False
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        """Raises EndOfStream when the peer has finished, OSError when it broke off, ClosedResourceError after `wake`."""
+        while not self._woken:
+            await anyio.wait_readable(self._connection)
+            try:
+                data = self._connection.recv(min(max_bytes, self._allowance()))
+            except BlockingIOError:
+                continue
+            if not data:
+                raise anyio.EndOfStream
+            return data
+        raise anyio.ClosedResourceError
+
+    async def drain(self) -> None:
+        """Reads and forgets whatever comes until the peer has finished. Raises OSError when it broke off."""
+        while True:
+            await anyio.wait_readable(self._connection)
+            with suppress(BlockingIOError):
+                if not self._connection.recv(65536):
+                    return
+
+    async def send(self, item: bytes) -> None:
+        """Raises OSError when the peer broke off."""
+        rest = memoryview(item)
+        while rest:
+            try:
+                rest = rest[self._connection.send(rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._connection)
+
+    async def send_eof(self) -> None:
+        """Nothing more will be sent; reading goes on."""
+        self._connection.shutdown(socket.SHUT_WR)
+
+    async def aclose(self) -> None:
+        """Never waits."""
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection, now."""
+        if self._connection.fileno() >= 0:
+            anyio.notify_closing(self._connection)
+            self._connection.close()
+
+    def wake(self) -> None:
+        """Ends a `receive` that waits, and refuses the next ones. Sending goes on, and so does the connection."""
+        self._woken = True
+        anyio.notify_closing(self._connection)

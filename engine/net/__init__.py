@@ -1,0 +1,16 @@
+"""HTTP out: one `Request` in, one `Response` out, or a `TransportError` that says in one word what went wrong.
+
+    Request -> wire (URL, header fields) -> one pooled connection -> wire (header fields, body cut) -> Response
+
+A transport belongs to one destination, so that its connections are its own. It never retries, follows a redirect,
+keeps a cookie or reads the environment: what happens next is decided above, in `delivery`. Foreign exceptions end
+here, each implementation translating its own in one table. May be imported by `delivery` and what is above it;
+imports nothing of the engine but `model`, `settings`, `secret` and `errors`.
+"""
+
+from __future__ import annotations
+
+from .settings import NetSettings, TlsSettings
+from .transport import Transport, TransportStatistics, open_transport
+
+__all__ = ["NetSettings", "TlsSettings", "Transport", "TransportStatistics", "open_transport"]

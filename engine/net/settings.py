@@ -1,0 +1,62 @@
+"""What a user can say about the way to one destination."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..secret import Secret
+from ..settings import Settings, Size
+
+
+class TlsSettings(Settings, frozen=True):
+    """Whom to trust, and as whom to come. TLS 1.2 is the least that is spoken."""
+
+    ca: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of a private certificate authority, trusted besides the system's own.",
+            examples=["private-ca.pem"],
+        ),
+    ] = None
+    cert: Annotated[
+        str | None, Meta(description="PEM file of the client certificate, chain included.", examples=["client.pem"])
+    ] = None
+    key: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of its private key, not encrypted; absent: it is in `cert`.", examples=["client.key"]
+        ),
+    ] = None
+    insecure_skip_verify: Annotated[
+        bool,
+        Meta(
+            description="DANGEROUS: accept any certificate, so that anybody on the way can read and change the events.",
+            examples=[False],
+        ),
+    ] = False
+
+
+class NetSettings(Settings, frozen=True):
+    """One transport: the way to one destination."""
+
+    tls: Annotated[
+        TlsSettings, Meta(description="Trust and client certificate.", examples=[{"ca": "private-ca.pem"}])
+    ] = TlsSettings()
+    proxy: Annotated[
+        Secret | None,
+        Meta(
+            description="HTTP proxy, credentials allowed; proxies of the environment are never used.",
+            examples=["http://proxy:3128", "http://user:password@proxy:3128"],
+        ),
+    ] = None
+    connections: Annotated[
+        int,
+        Meta(
+            description="How many connections may be in use at once: the destination's `in_flight`.", ge=1, examples=[4]
+        ),
+    ] = 4
+    max_response_bytes: Annotated[
+        Size, Meta(description="How much of a response's body is read, decoded; the rest is cut.", examples=["64KiB"])
+    ] = Size("64KiB")

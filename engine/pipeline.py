@@ -1,0 +1,65 @@
+"""The pipeline: from the lines of a read to events in the log. Everything an ingress hands on passes here.
+
+    Lines -> LineDecoder -> (rejected: counted, sampled in the log output) -> log.append -> the fleet hears of it
+"""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from .journal.log import Log
+from .model.decode import LineDecoder, Rejection
+from .model.lines import Lines
+from .telemetry import IntakeCounters
+
+_log = logging.getLogger("doorstep.intake")
+
+SAMPLES = 100
+"""So many refusals of each reason are written to the log output, with source and line number; all are counted."""
+
+
+class Acceptance(msgspec.Struct, frozen=True):
+    """What became of a submission. Every event of it is either accepted or in `rejected`."""
+
+    accepted: int
+    """How many are stored, as durably as configured."""
+    rejected: list[Rejection] = []
+    """The others: `number` is the place in the submission, from 1, `reason` a code."""
+    first: int | None = None
+    """The sequence number of the first accepted one; the rest follow without a gap."""
+
+
+class Pipeline:
+    """One per engine. Safe to call from many tasks at once: the log decides the order."""
+
+    def __init__(self, decoder: LineDecoder, log: Log, counters: IntakeCounters) -> None:
+        self._decoder = decoder
+        self._journal = log
+        self._counters = counters
+
+    async def accept(self, read: Lines, source: str) -> None:
+        """`submit` for an ingress, which needs no answer but that it is dealt with."""
+        await self.submit(read, source)
+
+    async def submit(self, read: Lines, source: str) -> Acceptance:
+        """Stores what is an event and counts what is none. Waits while the log has no room; raises `Closed` after the end."""
+        decoded = self._decoder.decode(read)
+        first = None
+        if decoded.lines:
+            first = (await self._journal.append(decoded, source)).first
+            self._counters.accepted += len(decoded.lines)
+        for rejection in decoded.rejected:
+            self._reject(rejection, source)
+        return Acceptance(len(decoded.lines), decoded.rejected, first)
+
+    def _reject(self, rejection: Rejection, source: str) -> None:
+        rejected = self._counters.rejected
+        count = rejected[rejection.reason] = rejected.get(rejection.reason, 0) + 1
+        if count > SAMPLES:
+            return
+        facts = {"source": source, "line": rejection.number, "reason": rejection.reason}
+        if rejection.detail:
+            facts["detail"] = rejection.detail
+        _log.warning("rejected a line", extra={"facts": facts})

@@ -1,0 +1,198 @@
+"""Whose failure it is: the event's, or the destination's. Also the *hold* that follows when it is the destination's set-up.
+
+The one idea (DESIGN.md, section 4): a failure counts against an event only if another request to the destination succeeded
+since the event's last attempt. So each batch remembers the count of successes at its attempt (`mark`), and a later count is the
+proof.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from ..errors import IllegalTransition
+from .due import seconds_left
+from .recent import RecentCount
+
+PROBE_EVERY_S = 60.0
+REFUSED_EVENTS = 100
+"""This many events refused for one reason, and none delivered, within `REFUSED_WITHIN_S`: no event's fault any more."""
+REFUSED_WITHIN_S = 60.0
+
+
+class Decision(Enum):
+    """What a failure means."""
+
+    EVENT = "event"
+    """It is the event's own: its schedule, or the dead letters."""
+    SUSPECT = "suspect"
+    """Not clear yet: keep the batch aside and try another, or split it."""
+    HOLD = "hold"
+    """The destination's configuration: nothing is given up, somebody must act."""
+    DESTINATION = "destination"
+    """The destination is down: the slot keeps the batch, no attempt is consumed."""
+
+
+class HoldState(Enum):
+    """Whether a destination needs attention."""
+
+    WORKING = "working"
+    HELD = "held"
+
+
+class HoldEvent(Enum):
+    """What moves it."""
+
+    HOLD = "hold"
+    PROBE = "probe"
+    RESUME = "resume"
+
+
+TRANSITIONS = {
+    (HoldState.WORKING, HoldEvent.HOLD): HoldState.HELD,
+    (HoldState.WORKING, HoldEvent.RESUME): HoldState.WORKING,
+    (HoldState.HELD, HoldEvent.HOLD): HoldState.HELD,
+    (HoldState.HELD, HoldEvent.PROBE): HoldState.HELD,
+    (HoldState.HELD, HoldEvent.RESUME): HoldState.WORKING,
+}
+
+
+def transition(state: HoldState, event: HoldEvent) -> HoldState:
+    """The state after `event`. Raises IllegalTransition if it cannot happen in `state`."""
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(f"{event.value} cannot happen while {state.value}") from None
+
+
+class BlameStatistics(msgspec.Struct, frozen=True):
+    """As of the last call."""
+
+    successes: int
+    held: bool
+    reason: str | None
+    held_since: float | None
+    holds: int
+    """How often it was held, ever."""
+    probes: int
+    """Sent in this hold."""
+
+
+class Blame:
+    """The judge of one destination."""
+
+    def __init__(self) -> None:
+        self._successes = 0
+        self._last_success: float | None = None
+        self._suspect: int | None = None
+        self._rejections: dict[str, RecentCount] = {}
+        self._state = HoldState.WORKING
+        self._reason: str | None = None
+        self._held_since: float | None = None
+        self._next_probe = 0.0
+        self._holds = 0
+        self._probes = 0
+
+    @property
+    def successes(self) -> int:
+        """Requests to the destination that succeeded, ever."""
+        return self._successes
+
+    @property
+    def held(self) -> bool:
+        """Whether the destination needs attention: only probes are sent."""
+        return self._state is HoldState.HELD
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is held; None if it is not."""
+        return self._reason
+
+    def succeeded(self, now: float) -> None:
+        """A request succeeded: the destination's set-up is right, so a hold ends by itself."""
+        self._successes += 1
+        self._last_success = now
+        self._suspect = None
+        if self._state is HoldState.HELD:
+            self.resume()
+
+    def mark(self) -> int:
+        """To be remembered with a batch at each of its attempts."""
+        return self._successes
+
+    def is_events(self, mark: int) -> bool:
+        """Whether another request succeeded since `mark`, so that a failure now counts against the events."""
+        return self._successes > mark
+
+    def failed(self, mark: int) -> Decision:
+        """A transient failure (5xx, timeout, reset): EVENT or DESTINATION."""
+        return Decision.EVENT if self.is_events(mark) else Decision.DESTINATION
+
+    def refused(self, batch_id: int, reason: str, mark: int, now: float) -> Decision:
+        """A refusal that speaks of the set-up (401, 404, bad TLS): EVENT, SUSPECT or HOLD.
+
+        HOLD (and held from then on) at the second batch refused so without a success in between.
+        """
+        if self.is_events(mark):
+            return Decision.EVENT
+        if self._suspect is None:
+            self._suspect = batch_id
+        if not self.held and self._suspect == batch_id:
+            return Decision.SUSPECT
+        self.hold(reason, now)
+        return Decision.HOLD
+
+    def rejected(self, count: int, reason: str, now: float) -> Decision:
+        """`count` events were refused for what is in them (400, 413, 422): EVENT, or HOLD (and held from then on).
+
+        While held it is always HOLD: a probe that is refused is not given up either.
+        """
+        recent = self._rejections.setdefault(reason, RecentCount(REFUSED_WITHIN_S, 60))
+        recent.add(count, now)
+        is_systematic = recent.total(now) >= REFUSED_EVENTS and not self._delivered_lately(now)
+        if not self.held and not is_systematic:
+            return Decision.EVENT
+        self.hold(reason, now)
+        return Decision.HOLD
+
+    def hold(self, reason: str, now: float) -> None:
+        """Only probes from here on, the first in a minute. Held already: nothing changes."""
+        was_held = self.held
+        self._state = transition(self._state, HoldEvent.HOLD)
+        if was_held:
+            return
+        self._reason = reason
+        self._held_since = now
+        self._next_probe = now + PROBE_EVERY_S
+        self._holds += 1
+        self._probes = 0
+
+    def probe_due(self, now: float) -> float:
+        """Seconds until a probe may go; infinite if not held."""
+        return seconds_left(self._next_probe, now) if self.held else float("inf")
+
+    def probed(self, now: float) -> None:
+        """A probe was sent: the next in a minute. Raises IllegalTransition if not held."""
+        self._state = transition(self._state, HoldEvent.PROBE)
+        self._next_probe = now + PROBE_EVERY_S
+        self._probes += 1
+
+    def resume(self) -> None:
+        """Settings changed, or a request succeeded: what was counted before means nothing any more."""
+        self._state = transition(self._state, HoldEvent.RESUME)
+        self._reason = self._held_since = None
+        self._suspect = None
+        self._rejections.clear()
+
+    def statistics(self) -> BlameStatistics:
+        """What is known as of the last call."""
+        return BlameStatistics(self._successes, self.held, self._reason, self._held_since, self._holds, self._probes)
+
+    def __repr__(self) -> str:
+        if self.held:
+            return f"<Blame held: {self._reason}, {self._probes} probes, {self._successes} successes>"
+        return f"<Blame working, {self._successes} successes>"
+
+    def _delivered_lately(self, now: float) -> bool:
+        return self._last_success is not None and now - self._last_success < REFUSED_WITHIN_S

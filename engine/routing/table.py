@@ -1,0 +1,231 @@
+"""Who gets an event: for each destination a list of checks, asked in this order, the first refusal counted with its reason.
+
+    sources -> enabled -> integrations -> trigger -> sampling
+
+Asked of a whole chunk at once. A check looks at a *column*: one value per event, made once per chunk for all destinations. Most
+columns hold few different values (the `integrations` objects, the pairs of type and event), so a check asks those, and a chunk
+that nobody objects to costs a destination nothing per event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from ..model.envelope import Chunk, Envelope
+from .columns import Column, Columns, H, Kind, Remembered
+from .predicate import Predicate
+from .reader import UNDECODABLE, Reader
+
+MAX_CHUNKS = 8
+"""How many chunks' columns are kept: as many as the destinations are apart when all keep up."""
+
+_KIND_PATHS = frozenset({("type",), ("event",)})
+
+Reasons: TypeAlias = list[str | None]
+"""Why not, per event in order; None for one that goes through."""
+Check: TypeAlias = Callable[[Columns], Reasons | None]
+"""One reason to refuse events; None means that it refuses none of the chunk."""
+Choices: TypeAlias = Mapping[str, bool]
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What decides which events a destination gets."""
+
+    name: str
+    """The user's name for it."""
+    integration: str
+    """Its name in the event's `integrations` object: set by the user, else its type's public label."""
+    enabled: bool = True
+    sources: frozenset[str] | None = None
+    """Names of ingresses; None for all."""
+    trigger: Predicate | None = None
+    sample: float = 1.0
+    """The share of events that it gets, 0 to 1. Destinations with the same share get the same events."""
+
+
+class RoutingTable:
+    """The routes of one plan. Not changed after it was made; what it remembers are answers that cannot change either."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._reader = Reader([path for route in routes for path in _paths_read(route.trigger)])
+        self._choices: Remembered[bytes, Choices | None] = Remembered(_choices)
+        self._checks = {route.name: self._checks_of(route) for route in routes}
+        self._recent: dict[int, Columns] = {}
+
+    def scan(self, name: str, chunk: Chunk) -> Reasons | None:
+        """For each event of `chunk` in order why the destination `name` does not get it; plain None if it gets them all.
+
+        Reasons: "source", "disabled", "integrations", "trigger", "sampling"; "undecodable" if what has to be read for the
+        answer cannot be decoded, which is the event's fault. KeyError for a name that is not in the table.
+        """
+        return self._ask(name, self._columns(chunk))
+
+    def judge(self, name: str, envelope: Envelope) -> str | None:
+        """The same for one event: the reason, or None if it goes through."""
+        chunk = Chunk(envelope.number, [envelope], len(envelope.line))
+        reasons = self._ask(name, Columns(chunk, self._reader))
+        return reasons[0] if reasons else None
+
+    def _ask(self, name: str, columns: Columns) -> Reasons | None:
+        reasons: Reasons | None = None
+        for check in self._checks[name]:
+            found = check(columns)
+            if found is not None:
+                reasons = (
+                    found if reasons is None else [first or other for first, other in zip(reasons, found, strict=True)]
+                )
+                if None not in reasons:
+                    break
+        return reasons if reasons and any(reasons) else None
+
+    def _columns(self, chunk: Chunk) -> Columns:
+        """Those of this very chunk: another one may have the same number, after a piece was taken out of it."""
+        columns = self._recent.get(chunk.first)
+        if columns is None or columns.chunk is not chunk:
+            self._recent.pop(chunk.first, None)
+            if len(self._recent) >= MAX_CHUNKS:
+                del self._recent[next(iter(self._recent))]
+            self._recent[chunk.first] = columns = Columns(chunk, self._reader)
+        return columns
+
+    def _checks_of(self, route: Route) -> list[Check]:
+        """In the order in which they are asked; those that can refuse nothing are left out."""
+        checks: list[Check] = []
+        if route.sources is not None:
+            checks.append(_source_check(route.sources))
+        if not route.enabled:
+            checks.append(lambda columns: ["disabled"] * len(columns.chunk.envelopes))
+        checks.append(_integrations_check(route, self._choices))
+        if route.trigger is not None:
+            checks.append(_trigger_check(route.trigger, self._reader))
+        if route.sample < 1:
+            checks.append(_sampling_check(route.sample))
+        return checks
+
+
+def _refuse(column: Column[H], refusals: Mapping[H, str]) -> Reasons | None:
+    """`refusals` of the different values, spread over the events."""
+    return [refusals.get(value) for value in column.values] if refusals else None
+
+
+def _source_check(sources: frozenset[str]) -> Check:
+    def check(columns: Columns) -> Reasons | None:
+        return _refuse(columns.sources, dict.fromkeys(columns.sources.distinct - sources, "source"))
+
+    return check
+
+
+# The `integrations` object ------------------------------------------------------------------------------------------
+
+
+def _choices(raw: bytes) -> Choices | None:
+    """What an event's `integrations` says: false is false, an object of options is true, null says nothing. None: undecodable.
+
+    The options are not looked into: a destination's 1e999 is none of routing's business.
+    """
+    try:
+        said = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) if raw else None
+    except UNDECODABLE:
+        return None
+    return {name: choice != b"false" for name, value in (said or {}).items() if (choice := bytes(value)) != b"null"}
+
+
+def _integrations_check(route: Route, choices: Mapping[bytes, Choices | None]) -> Check:
+    """The instance's own name decides before the label, that before `All`, and silence means yes. Case matters."""
+    names = (route.name, route.integration, "All")
+
+    def refusal(raw: bytes) -> str | None:
+        said = choices[raw]
+        if said is None:
+            return "undecodable"
+        return next((None if said[name] else "integrations" for name in names if name in said), None)
+
+    def check(columns: Columns) -> Reasons | None:
+        column = columns.integrations
+        if column is None:
+            return None
+        return _refuse(column, {raw: reason for raw in column.distinct if (reason := refusal(raw))})
+
+    return check
+
+
+# Triggers -----------------------------------------------------------------------------------------------------------
+
+
+def _paths_read(trigger: Predicate | None) -> frozenset[tuple[str, ...]]:
+    """The paths for which lines must be decoded: none, if type and event decide."""
+    return frozenset() if trigger is None or trigger.paths <= _KIND_PATHS else trigger.paths
+
+
+def _trigger_check(trigger: Predicate, reader: Reader) -> Check:
+    return _kind_check(trigger) if trigger.paths <= _KIND_PATHS else _view_check(trigger, reader)
+
+
+def _kind_check(trigger: Predicate) -> Check:
+    matches: Remembered[Kind | None, bool] = Remembered(
+        lambda kind: kind is None or trigger(dict(zip(("type", "event"), kind, strict=True)))
+    )
+    alone = _Alone(trigger)
+
+    def check(columns: Columns) -> Reasons | None:
+        column = columns.kinds
+        reasons = _refuse(column, {kind: "trigger" for kind in column.distinct if not matches[kind]})
+        if None not in column.distinct:
+            return reasons
+        lines = [envelope.line for envelope in columns.chunk.envelopes]
+        reasons = reasons or [None] * len(lines)
+        return [
+            alone.judge(line) if kind is None else reason
+            for kind, reason, line in zip(column.values, reasons, lines, strict=True)
+        ]
+
+    return check
+
+
+def _view_check(trigger: Predicate, reader: Reader) -> Check:
+    matches = trigger.bind(reader.getter)
+    alone = _Alone(trigger)
+
+    def check(columns: Columns) -> Reasons | None:
+        views = columns.views
+        if views.complete:
+            reasons: Reasons = [None if matches(view) else "trigger" for view in views.values]
+        else:
+            lines = [envelope.line for envelope in columns.chunk.envelopes]
+            reasons = [
+                alone.judge(line) if view is None else None if matches(view) else "trigger"
+                for view, line in zip(views.values, lines, strict=True)
+            ]
+        return reasons if any(reasons) else None
+
+    return check
+
+
+class _Alone:
+    """A trigger with a reader of its own, for an event that the table's reader cannot decode.
+
+    What another destination's trigger reads must not decide about this one.
+    """
+
+    def __init__(self, trigger: Predicate) -> None:
+        self._trigger = trigger
+        self._reader: Reader | None = None
+
+    def judge(self, line: bytes) -> str | None:
+        if self._reader is None:
+            self._reader = Reader(self._trigger.paths)
+            self._matches = self._trigger.bind(self._reader.getter)
+        try:
+            return None if self._matches(self._reader.read(line)) else "trigger"
+        except UNDECODABLE:
+            return "undecodable"
+
+
+def _sampling_check(sample: float) -> Check:
+    def check(columns: Columns) -> Reasons | None:
+        return [None if share < sample else "sampling" for share in columns.shares]
+
+    return check

@@ -1,0 +1,62 @@
+"""All that an author of a destination imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
+
+    settings (decoded, valid) -> Destination(settings)
+    RequestDestination:  batch -> request(batch) -> sign(request, batch, at) -> [engine sends] -> verdict(response, batch)
+    Sink:                open() -> write(batch) -> verdict ... -> close()
+
+The engine decides who gets an event, forms the batches, limits the rate, sends, times out, retries, bisects a refused batch and keeps
+dead letters; a destination only says what a request looks like and what an answer means. Beside this list, `sdk.testing` runs
+events through a destination without a socket, and `sdk.conformance` is the suite that every destination passes. Neither is imported
+here: the second needs pytest and Hypothesis, which a running engine does not.
+
+This room imports `model` and what is below it; it never opens a socket or reads a clock.
+"""
+
+from ..errors import EventNotSupported, Fault, InvalidEventPayload, RetryError, ValidationError
+from ..model.batch import Batch
+from ..model.envelope import Envelope
+from ..model.exchange import Request, Response
+from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..secret import Secret
+from ..settings import Duration, Settings, Size
+from .destination import Destination, Limits, RequestDestination, Sink
+from .headers import header_problem, url_problem
+from .payload import decode_event
+from .signing import Signer, webhook_id
+from .verdict import fault_of_status, retry_after, verdict_by_status
+
+__all__ = [
+    "DELIVERED",
+    "Batch",
+    "Delivered",
+    "Destination",
+    "Duration",
+    "Envelope",
+    "EventNotSupported",
+    "Failure",
+    "Fault",
+    "Filtered",
+    "InvalidEventPayload",
+    "Limits",
+    "Outcome",
+    "Rejected",
+    "Request",
+    "RequestDestination",
+    "Response",
+    "Retry",
+    "RetryError",
+    "Secret",
+    "Settings",
+    "Signer",
+    "Sink",
+    "Size",
+    "ValidationError",
+    "Verdict",
+    "decode_event",
+    "fault_of_status",
+    "header_problem",
+    "retry_after",
+    "url_problem",
+    "verdict_by_status",
+    "webhook_id",
+]

@@ -1,0 +1,182 @@
+"""What is asked of a request destination: pure, legal, total."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import hypothesis
+import msgspec
+import pytest
+from hypothesis import strategies
+
+from ...errors import DoorstepError, EventNotSupported
+from ...model.batch import Batch
+from ...model.envelope import Envelope
+from ...model.exchange import Request, Response
+from ..destination import Limits, RequestDestination
+from ..golden import Golden, request_as_golden, verdict_as_json
+from ..headers import header_problem, url_problem
+from ..samples import SAMPLES
+from ..testing import Tester, secrets_in
+from .common import Common, assert_verdict, samples
+
+_PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
+_BODIES = (
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"0",
+    b'"ok"',
+    b'{"errors":[]}',
+    b'{"errors":null}',
+    b"<html>",
+    b"\xff\xfe",
+    b"1e999",
+)
+
+
+class Conformance(Common):
+    """For a request destination."""
+
+    secret_in_url: ClassVar[bool] = False
+    """True where the vendor wants a secret in the URL and leaves no other way."""
+
+    def request_destination(self) -> RequestDestination[Any]:
+        destination = self.make_tester().destination
+        assert isinstance(destination, RequestDestination)
+        return destination
+
+    def test_every_type_of_event_is_built_left_out_or_refused_as_not_supported(self) -> None:
+        assert self.supported(), "no sample event of any type is built"
+
+    def test_a_request_is_legal(self) -> None:
+        for batch in self.batches():
+            for request, _ in self.request_destination().requests(batch):
+                _assert_legal(request)
+
+    def test_no_secret_is_in_the_url(self) -> None:
+        secrets = [secret for secret in secrets_in(self.make_tester().settings) if secret]
+        urls = [request.url for batch in self.batches() for request, _ in self.request_destination().requests(batch)]
+        assert self.secret_in_url or [url for url in urls for secret in secrets if secret in url] == []
+
+    def test_the_same_batch_makes_the_same_request_and_stays_as_it_was(self) -> None:
+        for batch in self.batches():
+            before = (list(batch.envelopes), batch.key)
+            destination = self.request_destination()
+            once, again = list(destination.requests(batch)), list(destination.requests(batch))
+            assert once == again == list(self.request_destination().requests(batch))
+            assert (list(batch.envelopes), batch.key) == before
+
+    def test_signing_is_a_function_of_request_and_time(self) -> None:
+        destination = self.request_destination()
+        for batch in self.batches():
+            for request, part in destination.requests(batch):
+                once, again = (
+                    destination.sign(request, part, 1735689600.9),
+                    destination.sign(request, part, 1735689600.9),
+                )
+                assert once == again
+                assert (once.method, once.url, once.body) == (request.method, request.url, request.body)
+                _assert_legal(once)
+
+    def test_the_parts_of_a_batch_and_of_its_halves_carry_each_event_once(self) -> None:
+        for batch in self.batches():
+            halves = batch.split() if len(batch) > 1 else (batch,)
+            for piece in (batch, *halves):
+                made = self.request_destination().requests(piece)
+                carried = [envelope.number for _, part in made for envelope in part.envelopes]
+                assert sorted(carried) == [envelope.number for envelope in piece.envelopes]
+
+    def test_every_status_has_a_verdict(self) -> None:
+        destination = self.request_destination()
+        for batch in self.batches():
+            for status in range(100, 600):
+                for body in _BODIES:
+                    assert_verdict(destination.verdict(Response(status, {}, body), batch), batch)
+
+    def test_no_response_makes_verdict_raise(self) -> None:
+        destination, batches = self.request_destination(), self.batches()
+        text = strategies.text(strategies.characters(codec="latin-1"), max_size=20)
+        names = strategies.sampled_from(["retry-after", "date", "content-type", "x-ratelimit-reset"])
+
+        # A function inside, since Hypothesis objects to one test method inherited by several classes. It shrinks, but does not
+        # look for explanations, which would take most of the time.
+        @hypothesis.settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=_PHASES)
+        @hypothesis.given(
+            strategies.integers(100, 599),
+            strategies.dictionaries(names, text),
+            strategies.binary(max_size=200) | _json_bytes(),
+            strategies.sampled_from(batches),
+        )
+        def check(status: int, headers: dict[str, str], body: bytes, batch: Batch) -> None:
+            assert_verdict(destination.verdict(Response(status, headers, body), batch), batch)
+
+        check()
+
+    def test_golden(self, golden: Golden) -> None:
+        assert golden.requests or golden.responses or golden.raises, "a golden that says nothing"
+        assert all((form.body is None) != (form.json is msgspec.UNSET) for form in golden.requests), (
+            "one of body and json"
+        )
+        tester = self.make_tester(golden.settings)
+        if golden.raises:
+            with pytest.raises(DoorstepError) as raised:
+                tester.requests(*golden.events)
+            assert type(raised.value).__name__ == golden.raises
+        if golden.requests:
+            made = tester.requests(*golden.events, at=golden.at)
+            like = [*golden.requests, *[golden.requests[-1]] * len(made)]
+            written = [request_as_golden(request, form) for request, form in zip(made, like, strict=False)]
+            assert written == golden.requests
+        for answer in golden.responses:
+            assert verdict_as_json(tester.verdict(answer.response(), *golden.events)) == answer.verdict
+
+    def supported(self) -> list[Envelope]:
+        """The samples that this destination builds requests of."""
+        found = []
+        for envelope in samples(self.make_tester()):
+            with suppress(EventNotSupported):
+                if list(self.request_destination().requests(Batch([envelope]))):
+                    found.append(envelope)
+        return found
+
+    def batches(self) -> list[Batch]:
+        """A batch of one for every supported type, those that may go together in one, and the largest that the limits allow."""
+        tester, supported = self.make_tester(), self.supported()
+        mixed = [like for like in supported if tester.destination.key(like) == tester.destination.key(supported[0])]
+        limits = tester.destination.tuned(tester.settings)
+        return [
+            *(Batch([envelope]) for envelope in supported),
+            Batch(mixed[: limits.max_events]),
+            _largest(tester, limits, supported[0]),
+        ]
+
+
+def _largest(tester: Tester, limits: Limits, like: Envelope) -> Batch:
+    """As many events of one type and one user as the limits allow."""
+    count = max(1, min(limits.max_events, limits.max_bytes // (len(like.line) + 8)))
+    sample = SAMPLES[str(like.event.type)]
+    return tester.batch(*({**sample, "messageId": f"m-{number}"} for number in range(count)))
+
+
+def _assert_legal(request: Request) -> None:
+    assert re.fullmatch(r"[A-Z]+", request.method)
+    assert url_problem(request.url) is None
+    assert [problem for header in request.headers.items() if (problem := header_problem(*header))] == []
+    assert len({name.lower() for name in request.headers}) == len(request.headers)
+    assert isinstance(request.body, bytes)
+
+
+def _json_bytes() -> strategies.SearchStrategy[bytes]:
+    """JSON of the shapes that vendors answer with, and of all others."""
+    leaves = strategies.none() | strategies.booleans() | strategies.integers(-3, 600) | strategies.text(max_size=8)
+    keys = strategies.sampled_from(
+        ["errors", "error", "results", "status", "index", "batch_index", "message", "data", "code"]
+    )
+    tree = strategies.recursive(
+        leaves, lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(keys, inner)
+    )
+    return tree.map(msgspec.json.encode)

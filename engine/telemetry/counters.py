@@ -1,0 +1,85 @@
+"""The mutable side of the numbers: one object per destination, one for the intake, each with a single writer."""
+
+from __future__ import annotations
+
+from .histogram import Histogram
+from .statistics import DestinationStatistics, Latency
+
+
+class IntakeCounters:
+    """What came in. `received = accepted + rejected + duplicates`, always."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.duplicates = 0
+        self.rejected: dict[str, int] = {}
+
+    @property
+    def received(self) -> int:
+        """Everything that looked like a line."""
+        return self.accepted + self.duplicates + sum(self.rejected.values())
+
+
+class Counters:
+    """What became of a destination's events. Each event offered is in exactly one of the final counts, or pending."""
+
+    def __init__(self) -> None:
+        self.offered = 0
+        self.settled = 0
+        """Events with a final outcome. Moves exactly when there is progress."""
+        self.delivered = 0
+        self.filtered: dict[str, int] = {}
+        self.dead: dict[str, int] = {}
+        self.dropped = 0
+        self.attempts = 0
+        self.retried = 0
+        self.failed: dict[str, int] = {}
+        """Failed attempts by reason."""
+        self.latency_s = Histogram()
+
+    @property
+    def pending(self) -> int:
+        """Offered, and nothing final has become of it: parked events are among these."""
+        return self.offered - self.settled
+
+    def count_delivered(self, count: int) -> None:
+        """`count` events have arrived."""
+        self.delivered += count
+        self.settled += count
+
+    def count_filtered(self, reason: str, count: int = 1) -> None:
+        """`count` events are not for this destination."""
+        self.filtered[reason] = self.filtered.get(reason, 0) + count
+        self.settled += count
+
+    def count_dead(self, reason: str) -> None:
+        """One event was given up."""
+        self.dead[reason] = self.dead.get(reason, 0) + 1
+        self.settled += 1
+
+    def count_dropped(self, count: int) -> None:
+        """`count` events were not kept, as the user wished."""
+        self.dropped += count
+        self.settled += count
+
+    def count_failed(self, reason: str) -> None:
+        """One attempt failed."""
+        self.failed[reason] = self.failed.get(reason, 0) + 1
+
+    def statistics(self, *, parked: int, state: str) -> DestinationStatistics:
+        """A frozen copy. `parked` is how many of the pending events wait for a later try; `state` one word."""
+        return DestinationStatistics(
+            state=state,
+            offered=self.offered,
+            delivered=self.delivered,
+            filtered=dict(self.filtered),
+            dead_lettered=sum(self.dead.values()),
+            dead_reasons=dict(self.dead),
+            parked=parked,
+            pending=self.pending - parked,
+            dropped=self.dropped,
+            attempts=self.attempts,
+            retried=self.retried,
+            failed=dict(self.failed),
+            latency_ms=Latency.of(self.latency_s),
+        )
