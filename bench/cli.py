@@ -15,11 +15,17 @@ from .measured import Measured
 from .scenario import AsFast, Load, Scenario, ShareOf, Steady, quick
 from .scenarios import SCENARIOS
 
+LONE_RATE = 10_000
+"""Events a second for an entrant that is run without the one whose maximum it takes a share of."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exits 0; 1 if a goal was missed or a run was void; 2 for a wrong command line."""
+    """Exits 0; 1 if a goal was missed, a run was void or results are not there; 2 for a wrong command line."""
     options = parser().parse_args(arguments)
-    sys.exit(options.command(options))
+    try:
+        sys.exit(options.command(options))
+    except FileNotFoundError as error:
+        sys.exit(str(error))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     table.set_defaults(command=table_command)
     profile = commands.add_parser("profile", help="where the engine's time goes in a scenario")
     profile.add_argument("scenario", choices=SCENARIOS)
+    profile.add_argument("--entrant", help="which of the scenario's; default: the first")
     profile.add_argument("--tool", choices=hotpath.TOOLS, help="default: py-spy if there is one")
     profile.add_argument("--top", type=int, default=25, help="functions shown (25)")
     profile.set_defaults(command=profile_command)
@@ -101,10 +108,11 @@ def run_round(stand: Bench, scenario: Scenario, is_quick: bool) -> dict[str, Mea
 
 
 def settled(load: Load, runs: dict[str, Measured]) -> AsFast | Steady:
-    """A load whose rate is known, from what was measured earlier in the round."""
-    if isinstance(load, ShareOf):
-        return Steady(round(runs[load.entrant].events_per_s * load.share), load.seconds)
-    return load
+    """A load whose rate is known: from what was measured earlier in the round, or `LONE_RATE` if nothing was."""
+    if not isinstance(load, ShareOf):
+        return load
+    rate = runs[load.entrant].events_per_s * load.share if load.entrant in runs else LONE_RATE
+    return Steady(round(rate), load.seconds)
 
 
 def compare_command(options: argparse.Namespace) -> int:
@@ -122,12 +130,15 @@ def table_command(options: argparse.Namespace) -> int:
 
 
 def profile_command(options: argparse.Namespace) -> int:
-    """The first entrant of a scenario, under a profiler."""
-    entrant = SCENARIOS[options.scenario].entrants[0]
+    """One entrant of a scenario, under a profiler."""
+    entrants = {entrant.name: entrant for entrant in SCENARIOS[options.scenario].entrants}
+    name = options.entrant or next(iter(entrants))
+    if name not in entrants:
+        print(f"{options.scenario} has {', '.join(entrants)}, no {name!r}", file=sys.stderr)
+        return 2
+    entrant, tool = entrants[name], options.tool or hotpath.default_tool()
     with bench() as stand:
-        lines = hotpath.profile(
-            stand, entrant, settled(entrant.load, {}), options.tool or hotpath.default_tool(), options.top
-        )
+        lines = hotpath.profile(stand, entrant, settled(entrant.load, {}), tool, options.top)
     print("\n".join(lines))
     return 0
 

@@ -21,6 +21,7 @@ from .scenario import AsFast, Entrant, Steady
 
 TOOLS = ("py-spy", "cProfile")
 _RATE = 500
+_IMPORTING = "<frozen importlib"
 
 
 def default_tool() -> str:
@@ -63,10 +64,13 @@ def cprofile_lines(output: Path, top: int) -> list[str]:
 
 
 def hottest(stacks: Iterable[str], top: int) -> list[str]:
-    """From collapsed stacks (`outer;inner 42`): the share of samples in each function itself, and in it or below it."""
+    """From collapsed stacks (`outer;inner 42`): the share of samples in each function itself, and in it or below it.
+
+    Samples of the start, when modules are imported, are left out.
+    """
     own: Counter[str] = Counter()
     below: Counter[str] = Counter()
-    for stack in stacks:
+    for stack in [stack for stack in stacks if _IMPORTING not in stack]:
         path, _, count = stack.rpartition(" ")
         frames = path.split(";")
         own[frames[-1]] += int(count)

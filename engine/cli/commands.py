@@ -71,7 +71,7 @@ class Commands(click.Group):
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """The end of a message about a name that is not known."""
     near = get_close_matches(name, known, n=2, cutoff=0.5)
-    return f". Did you mean {' or '.join(near)}?" if near else f". There are {', '.join(known)}."
+    return f". Did you mean {' or '.join(map(repr, near))}?" if near else f". There are {', '.join(known)}."
 
 
 def report(error: Exception, *, verbose: bool) -> int:

@@ -49,6 +49,11 @@ def _say_where(config: Config, inputs: list[Ingress], source: str | None) -> Non
     for ingress in inputs:
         for address in getattr(ingress, "addresses", []):
             click.echo(f"{ingress.name}: listening on {address}", err=True)
-    reads_terminal = source is None and any(isinstance(one, StdinSettings) for one in config.ingress)
-    if reads_terminal and sys.stdin is not None and sys.stdin.isatty():
+    if reads_terminal(config, source):
         click.echo("reading events from the terminal, one JSON object a line; Ctrl-D ends", err=True)
+
+
+def reads_terminal(config: Config, source: str | None) -> bool:
+    """Whether events are typed."""
+    reads_stdin = source is None and any(isinstance(one, StdinSettings) for one in config.ingress)
+    return reads_stdin and sys.stdin is not None and sys.stdin.isatty()

@@ -28,7 +28,7 @@ from ..config import Config
 from ..ingress import Ingress
 from ..telemetry import Statistics
 from .exits import INTERNAL
-from .inputs import open_inputs
+from .inputs import open_inputs, reads_terminal
 from .leftovers import Leftovers
 from .reload import Reloader
 
@@ -200,7 +200,7 @@ class Run:
 
     def _shows_progress(self) -> bool:
         """Not where it would be torn by events that are typed or printed on the same terminal."""
-        typed = sys.stdin is not None and sys.stdin.isatty() and self._wanted.source is None
+        typed = reads_terminal(self._wanted.config, self._wanted.source)
         terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         return terminal and not typed and not (self._prints(any) and sys.stdout.isatty())
 

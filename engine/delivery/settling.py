@@ -163,6 +163,7 @@ def _fail_for_now(
         state.limiter.pause_until(now + state.schedule.inline_delay(1, failure.after), now)
     work.mark = state.blame.mark()
     work.tries += 1
+    work.answered = failure.status is not None
     work.counted += is_events
     if work.counted < (1 if work.parked else INLINE_TRIES):
         state.put_back(work, now + state.schedule.inline_delay(work.tries, failure.after))

@@ -37,10 +37,11 @@ PARKED_MAX_BYTES = 16 * 2**20
 """Of events parked in memory, per destination; at the cap it takes in nothing new."""
 PATIENCE = 3
 """A batch keeps its slot for so many tries; then others may go, and what becomes of them tells whose fault it was."""
-PATIENCE_IN_ORDER = 10
-"""The same for a destination that is served in order (`in_flight = 1`) and does not answer at all: order is worth waiting for."""
-PROBES_IN_ORDER = 8
-"""How often a destination that is served in order is probed with its oldest batch before another is tried."""
+PATIENCE_UNANSWERED = 10
+"""The same where order counts (`in_flight = 1`) and nobody answers. There, one other batch goes right after each failed try of the
+oldest: it would overtake only if the receiver came back in between, which an answer rules out and a time-out does not."""
+PROBES_IN_ORDER = 9
+"""Where order counts, only each so-manieth probe is made with another batch than the oldest."""
 SHELF_LIMIT = 16
 """Batches that probing may take out of the window in the course of an outage."""
 
@@ -86,7 +87,7 @@ class DestinationState:
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)
         self.window = _window_for(plan)
-        self.patience = PATIENCE if plan.in_flight > 1 else PATIENCE_IN_ORDER
+        self._in_order = plan.in_flight == 1
 
     def change(self, plan: Plan, now: float) -> None:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
@@ -162,14 +163,29 @@ class DestinationState:
 
     def _choose_due(self, now: float) -> Work | None:
         if self.shelf:
-            work = self.shelf.take_due(now)
-            if work is not None or self.shelf.kept(self.patience) >= self.plan.in_flight:
+            work = self.shelf.take_due(now, in_order=self._in_order)
+            if work is not None or not self._may_pass():
                 return work
+        work = self._choose_next(now)
+        if work is not None and self.shelf:
+            self.shelf.oldest.opinions += 1
+        return work
+
+    def _choose_next(self, now: float) -> Work | None:
         if not self._parked_last and (work := self._choose_parked(now)):
             return work
         self._parked_last = False
         batch = self.window.flush(now) if self.flushing else self.window.take(now)
         return Work(batch, self.plan.version) if batch else self._choose_parked(now)
+
+    def _may_pass(self) -> bool:
+        """Whether another batch may go before what is on the shelf is due again."""
+        if not self.shelf:
+            return True
+        if not self._in_order:
+            return self.shelf.kept(PATIENCE) < self.plan.in_flight
+        oldest = self.shelf.oldest
+        return oldest.opinions <= oldest.tries - (PATIENCE if oldest.answered else PATIENCE_UNANSWERED)
 
     def _choose_parked(self, now: float) -> Work | None:
         """Alternates with what is new, so that neither holds up the other."""
@@ -180,27 +196,34 @@ class DestinationState:
         return Work(Batch([parked.envelope]), self.plan.version, parked=parked)
 
     def _choose_probe(self, now: float) -> Work | None:
-        """The oldest batch; after a while one that was not tried yet, in case it is the oldest that is the trouble."""
-        per_turn = PROBES_IN_ORDER if self.plan.in_flight == 1 else 1
-        work = self.shelf.take_probe(per_turn)
-        if (work is None or work.probes >= per_turn) and len(self.shelf) < SHELF_LIMIT:
-            batch = self.window.flush(now)
-            if batch is not None:
-                if work is not None:
-                    self.shelf.put(work, work.due)
-                work = Work(batch, self.plan.version)
+        """The oldest batch not yet probed: it could be a batch itself that is the trouble."""
+        work = self._oldest_probe() or self._new_probe(now) or self.shelf.take_least_probed()
         if work is not None:
             work.probes += 1
-        if self.blame.held and work is not None:
-            self.blame.probed(now)
+            if self.blame.held:
+                self.blame.probed(now)
         return work
+
+    def _oldest_probe(self) -> Work | None:
+        """The oldest of those not yet probed; where order counts, nearly always the oldest of all."""
+        if self._in_order and self.shelf:
+            oldest = self.shelf.oldest
+            if oldest.probes % PROBES_IN_ORDER < PROBES_IN_ORDER - 1:
+                return self.shelf.take_oldest()
+            oldest.probes += 1
+        return self.shelf.take_unprobed()
+
+    def _new_probe(self, now: float) -> Work | None:
+        """A batch out of the window, while the shelf is short."""
+        batch = self.window.flush(now) if len(self.shelf) < SHELF_LIMIT else None
+        return Work(batch, self.plan.version) if batch else None
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `choose` is worth asking again if nothing else happens; None if nothing waits."""
-        times = [self.shelf.next_due()]
         if self.is_down:
             return None
-        if self.shelf.kept(self.patience) < self.plan.in_flight:
+        times = [self.shelf.next_due(in_order=self._in_order)]
+        if self._may_pass():
             window_due = self.window.due(now)
             times += [self.parked.next_due(), None if window_due is None else now + window_due]
         due = [time for time in times if time is not None]

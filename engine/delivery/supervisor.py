@@ -31,12 +31,12 @@ class Supervisor:
     async def run(self) -> None:
         """Returns after `stop`, when the attempts under way have ended."""
         while not self._stopping:
+            error: BaseException | None = None
             try:
                 with anyio.CancelScope() as self.scope:
                     self._actor = self._make_actor()
                     await self._actor.run()
-                error: BaseException | None = None
-            except Exception as raised:
+            except* Exception as raised:  # a crash in the middle of a cancellation is both: the cancellation goes on
                 error = raised
             if not self._stopping:
                 await self._recover(error)

@@ -13,7 +13,20 @@ from .parked import Parked
 class Work:
     """A batch with its history. Two parts of a split batch are two works."""
 
-    __slots__ = ("attempted", "batch", "counted", "crashes", "due", "mark", "parked", "probes", "tries", "version")
+    __slots__ = (
+        "answered",
+        "attempted",
+        "batch",
+        "counted",
+        "crashes",
+        "due",
+        "mark",
+        "opinions",
+        "parked",
+        "probes",
+        "tries",
+        "version",
+    )
 
     def __init__(self, batch: Batch, version: str, *, parked: Parked | None = None) -> None:
         self.batch = batch
@@ -29,6 +42,10 @@ class Work:
         """Successes of the destination at the last attempt."""
         self.attempted = parked is not None
         """Whether a request with these events was sent before: the next one is a retry."""
+        self.answered = True
+        """Whether the receiver answered the last one, if only with an error."""
+        self.opinions = 0
+        """How often another batch was tried since, to see whose fault it is."""
         self.crashes = 0
         self.probes = 0
         self.due = 0.0
@@ -71,23 +88,35 @@ class Shelf:
         work.due = due
         insort(self._works, work, key=_first)
 
-    def take_due(self, now: float) -> Work | None:
-        """The due one with the lowest number."""
-        return next((self._take(work) for work in self._works if not seconds_left(work.due, now)), None)
+    @property
+    def oldest(self) -> Work:
+        """The one with the lowest number. There must be one."""
+        return self._works[0]
 
-    def take_probe(self, per_turn: int) -> Work | None:
-        """The oldest of those probed least, each staying first for `per_turn` probes. Due or not."""
-        if not self._works:
-            return None
-        return self._take(min(self._works, key=lambda work: (work.probes // per_turn, work.first)))
+    def take_due(self, now: float, *, in_order: bool) -> Work | None:
+        """The due one with the lowest number; `in_order`, the oldest or none."""
+        candidates = self._works[:1] if in_order else self._works
+        return next((self._take(work) for work in candidates if not seconds_left(work.due, now)), None)
+
+    def take_unprobed(self) -> Work | None:
+        """The oldest of those that were never a probe, due or not."""
+        return next((self._take(work) for work in self._works if not work.probes), None)
+
+    def take_least_probed(self) -> Work | None:
+        """The oldest of those probed least, due or not."""
+        return self._take(min(self._works, key=lambda work: (work.probes, work.first))) if self._works else None
+
+    def take_oldest(self) -> Work:
+        """The one with the lowest number, due or not."""
+        return self._works.pop(0)
 
     def kept(self, patience: int) -> int:
         """How many occupy a slot: those not yet tried `patience` times."""
         return sum(work.tries < patience for work in self._works)
 
-    def next_due(self) -> float | None:
-        """When the next one is due; None if there is none."""
-        return min((work.due for work in self._works), default=None)
+    def next_due(self, *, in_order: bool) -> float | None:
+        """When `take_due` has one; None if the shelf is empty."""
+        return min((work.due for work in (self._works[:1] if in_order else self._works)), default=None)
 
     def take_all(self) -> list[Work]:
         """Empties it, in order of numbers."""

@@ -4,7 +4,7 @@ A line ends with LF or CRLF, or where the input ends. A line of nothing but whit
 every line does. A UTF-8 byte order mark is dropped where the input starts, as jq does: programs on Windows write it,
 nobody means it. Anywhere else it is not JSON, and the decoder says so.
 
-Pure. Adds 0.06 us to the 0.3 us in which `bytes.split` finds an 880-byte line: each look at the lines is one pass in C, and only a
+Pure. Adds 0.07 us to the 0.3 us in which `bytes.split` finds an 880-byte line: each look at the lines is one pass in C, and only a
 read with a blank or an overlong line in it is gone through one by one.
 """
 

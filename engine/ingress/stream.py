@@ -1,7 +1,7 @@
 """A connected socket as an `anyio` byte stream that reads nothing before it is asked to.
 
 anyio's own stream lets asyncio read up to 256 KiB ahead for each connection: with 1000 clients and a stalled destination that is
-256 MiB. Here the kernel's buffers are all there is, so the client feels it. A busy client costs a third less, too.
+256 MiB. Here the kernel's buffers are all there is, so the client feels it; it costs the same.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 
 from bench import hotpath
 from bench.feeder import Report
-from bench.harness import Void, bench, check, cores, last_json, reap, tail
+from bench.harness import Void, bench, check, cores, last_json, reap, roomy, tail
 from bench.measured import Measured
 from bench.paths import PathStats, SinkStats
 from bench.scenario import AsFast, Entrant
@@ -66,6 +66,11 @@ def test_a_process_that_does_not_end_is_killed() -> None:
     assert usage.ru_maxrss > 0
 
 
+@pytest.mark.parametrize(("count", "room"), [(1, 1), (5000, 8192), (8192, 8192), (8193, 16384)])
+def test_steady_loads_share_files(count: int, room: int) -> None:
+    assert roomy(count) == room
+
+
 def test_the_engine_has_a_core_of_its_own_where_there_are_two() -> None:
     engine, other = cores()
     assert (engine == other) == (len(os.sched_getaffinity(0)) == 1)
@@ -91,6 +96,11 @@ def test_stacks_are_summed_by_function_itself_and_below() -> None:
         " 20.0%   20.0%  encode",
         " 10.0%   10.0%  read",
     ]
+
+
+def test_the_import_of_modules_is_left_out() -> None:
+    stacks = ["main;_find_and_load (<frozen importlib._bootstrap>:1176);compile 100", "main;work 1"]
+    assert hotpath.hottest(stacks, 5) == ["  self   total  function", "100.0%  100.0%  work"]
 
 
 def test_recursion_is_counted_once_below() -> None:

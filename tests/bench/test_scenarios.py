@@ -78,6 +78,10 @@ def test_a_share_becomes_a_rate_once_the_maximum_is_known() -> None:
     assert settled(ShareOf("maximum", 0.5, 3.0), {"maximum": fake_run(2000)}) == Steady(976, 3.0)
 
 
+def test_without_a_maximum_there_is_a_rate_all_the_same() -> None:
+    assert settled(ShareOf("maximum", 0.5, 3.0), {}) == Steady(10_000, 3.0)
+
+
 def test_other_loads_stay_as_they_are() -> None:
     assert settled(AsFast(5), {}) == AsFast(5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 from doorstep.engine.ingress.splitter import LineSplitter
@@ -67,7 +68,7 @@ _inputs = st.lists(st.sampled_from([b"\n", b"\r\n", b"\r", b" ", b"a", b"bcdefg"
 @given(data=st.one_of(_inputs, st.binary()), cuts=st.lists(st.integers(0, 200)))
 def test_how_the_input_is_cut_makes_no_difference(data: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    pieces = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(places)]
     assert split(pieces) == split([data])
 
 

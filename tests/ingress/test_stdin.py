@@ -86,8 +86,10 @@ async def test_a_file_is_read_to_its_end(tmp_path: Path, taker: Any) -> None:
     assert [number for read in taker.reads for number in read.numbers] == list(range(1, 200_001))
 
 
-async def test_an_empty_input_ends_at_once(taker: Any) -> None:
-    with open(os.devnull, "rb") as file:
+async def test_an_empty_input_ends_at_once(tmp_path: Path, taker: Any) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    with path.open("rb") as file:
         await StdinIngress("stdin", file.fileno(), LIMIT).run(taker)
     await StdinIngress("stdin", None, LIMIT).run(taker)
     assert taker.reads == []

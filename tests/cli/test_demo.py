@@ -1,0 +1,29 @@
+"""`doorstep demo` shows isolation, on a terminal and off."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+
+def test_the_demo_shows_three_receivers_and_that_a_dead_one_harms_nobody(doorstep_cli):
+    done = doorstep_cli("demo", "--seconds", "3", "--rate", "1000")
+    assert done.returncode == 0, done.stderr.decode()
+    shown = done.stdout.decode()
+    assert re.search(r"healthy +answers at once +working", shown)
+    assert re.search(r"flaky +slow, every fifth answer a 500", shown)
+    assert re.search(r"dead +refuses connections +(open|trying)", shown)
+    final = {row[0]: row for row in re.findall(r"^(\w+) +\w+ +([\d,]+) +0 +0 +0 +0 ", shown, re.MULTILINE)}
+    accepted = re.search(r"accepted ([\d,]+) in", shown)
+    assert accepted is not None
+    assert {name: row[1] for name, row in final.items()} == dict.fromkeys(("healthy", "flaky", "dead"), accepted[1])
+    assert "While dead refused connections, its breaker opened" in shown
+
+
+def test_a_signal_ends_the_demo_early_and_well(start):
+    process = start("demo", "--seconds", "0", "--rate", "500")
+    process.wait_until_shown("after 2")
+    process.signal(signal.SIGINT)
+    code, shown = process.end()
+    assert code == 0
+    assert b"While dead refused connections" in shown

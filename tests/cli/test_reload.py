@@ -1,0 +1,104 @@
+"""A running engine takes on a new configuration, and never a bad one."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+
+@pytest.fixture
+def configure(write_config, receiver):
+    def write(version: str):
+        return write_config(
+            f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}", headers = {{ X-Version = "{version}" }} }}'
+        )
+
+    return write
+
+
+@pytest.fixture
+def version_seen(receiver, events):
+    """Sends one event, and returns the header that it came with."""
+
+    def send(process) -> bytes:
+        before = len(receiver.heads())
+        process.send(events(1, f"after-{before}"))
+        receiver.wait_for(lambda: len(receiver.heads()) > before)
+        return receiver.heads()[-1].partition(b"x-version: ")[2].partition(b"\r\n")[0]
+
+    return send
+
+
+def test_on_sighup_the_next_request_is_made_by_the_new_file(start, configure, version_seen, write_config, summary_of):
+    configure("one")
+    process = start("run", "--summary", "json")
+    assert version_seen(process) == b"one"
+
+    configure("two")
+    process.signal(signal.SIGHUP)
+    process.wait_until_said("reloaded changed=destinations.hook.settings.headers")
+    assert version_seen(process) == b"two"
+
+    write_config('[destinations.hook]\ntype = "webhook"\nsettings = { url = "ftp://nowhere" }')
+    process.signal(signal.SIGHUP)
+    process.wait_until_said(
+        r"not reloaded, the old configuration stays: .*doorstep\.toml:3: destinations\.hook\.settings\.url"
+    )
+    assert version_seen(process) == b"two"
+
+    process.stdin.close()
+    code, stdout = process.end()
+    assert code == 0
+    assert summary_of(stdout)["destinations"]["hook"]["delivered"] == 3
+
+
+def test_a_watched_file_is_reloaded_when_it_changes(start, configure, version_seen):
+    configure("one")
+    process = start("run", "--watch", "-v")
+    assert version_seen(process) == b"one"
+    configure("two")
+    process.wait_until_said("reloaded changed=destinations.hook.settings.headers")
+    assert version_seen(process) == b"two"
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
+
+
+def test_what_needs_a_restart_is_said(start, configure, version_seen, write_config, receiver):
+    config = configure("one").read_text()
+    process = start("run")
+    assert version_seen(process) == b"one"
+    write_config(f'[engine]\nmemory_log = "1MiB"\n{config}')
+    process.signal(signal.SIGHUP)
+    process.wait_until_said("engine.memory_log: needs a restart; until then the old value holds")
+    assert version_seen(process) == b"one"
+    process.stdin.close()
+    assert process.end()[0] == 0
+
+
+def test_a_destination_that_is_added_gets_what_comes_from_then_on(
+    start, configure, version_seen, receiver, write_config, events
+):
+    config = configure("one").read_text()
+    process = start("run")
+    version_seen(process)
+    write_config(
+        f'{config}\n[destinations.second]\ntype = "webhook"\nsettings = {{ url = "{receiver.url("/second")}" }}'
+    )
+    process.signal(signal.SIGHUP)
+    process.wait_until_said("reloaded added=second")
+    process.send(events(1, "later"))
+    process.stdin.close()
+    assert process.end()[0] == 0
+    assert receiver.lines("/second") == events(1, "later")
+    assert len(receiver.lines()) == 2
+
+
+def test_without_a_file_there_is_nothing_to_reload(start, receiver):
+    process = start("run", "--to", receiver.url())
+    process.send([b"{"])
+    process.wait_until_said("rejected a line")
+    process.signal(signal.SIGHUP)
+    process.wait_until_said("nothing to reload")
+    process.stdin.close()
+    assert process.end()[0] == 3

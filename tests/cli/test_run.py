@@ -1,0 +1,248 @@
+"""`doorstep run`: what goes in comes out, wherever it comes in, and what is wrong is said."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+COUNT = int(os.environ.get("DOORSTEP_TEST_EVENTS", "20000"))
+"""200000 is what the acceptance of the first release asks for."""
+SDK_EVENTS = Path(__file__).parents[1] / "data" / "sdk-events.ndjson"
+
+
+def test_events_of_real_sdks_arrive_unchanged_but_for_the_one_that_asks_for_no_destination(
+    doorstep_cli, receiver, write_config, summary_of
+):
+    write_config(f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}')
+    lines = SDK_EVENTS.read_bytes().splitlines()
+    done = doorstep_cli("run", "--summary", "json", input=SDK_EVENTS.read_bytes())
+    assert done.returncode == 0
+    hook = summary_of(done.stdout)["destinations"]["hook"]
+    assert (hook["offered"], hook["delivered"], hook["filtered"]) == (63, 62, {"integrations": 1})
+    assert len(receiver.lines()) == 62
+    assert set(receiver.lines()) < set(lines)
+
+
+def test_each_line_of_standard_input_arrives_exactly_once_byte_for_byte(doorstep_cli, receiver, events, summary_of):
+    lines = events(COUNT)
+    done = doorstep_cli("run", "--to", receiver.url(), "--summary", "json", input=b"\n".join(lines))
+    assert done.returncode == 0
+    assert sorted(receiver.lines()) == sorted(lines)
+    summary = summary_of(done.stdout)
+    assert (summary["received"], summary["accepted"], summary["rejected"]) == (COUNT, COUNT, {})
+    assert summary["destinations"]["hook"]["delivered"] == COUNT
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_the_same_over_tcp_with_fifty_clients(start, receiver, events, write_config, summary_of):
+    process = start(
+        "run", "-c", write_config(_served('type = "tcp"\nlisten = "127.0.0.1:0"', receiver)), "--summary", "json"
+    )
+    host, port = process.wait_until_said(r"tcp: listening on ([\d.]+):(\d+)").groups()
+    parts = [events(COUNT // 50, f"client-{number}") for number in range(50)]
+    with ThreadPoolExecutor(10) as clients:
+        list(clients.map(lambda part: _send(socket.create_connection((host, int(port))), part), parts))
+    _expect_all(process, receiver, [line for part in parts for line in part], summary_of)
+
+
+def test_the_same_over_a_unix_socket(start, receiver, events, write_config, summary_of, tmp_path):
+    path = tmp_path / "in.sock"
+    process = start(
+        "run", "-c", write_config(_served(f'type = "unix"\npath = "{path}"', receiver)), "--summary", "json"
+    )
+    process.wait_until_said(r"unix: listening on .*in\.sock")
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(path))
+    lines = events(COUNT)
+    _send(client, lines)
+    _expect_all(process, receiver, lines, summary_of)
+
+
+def test_on_trio_it_is_the_same(doorstep_cli, receiver, events, write_config, summary_of):
+    write_config('[engine]\nbackend = "trio"\n' + _hook(receiver))
+    lines = events(1000)
+    done = doorstep_cli("run", "--summary", "json", input=b"\n".join(lines))
+    assert done.returncode == 0
+    assert sorted(receiver.lines()) == sorted(lines)
+    assert summary_of(done.stdout)["destinations"]["hook"]["delivered"] == 1000
+
+
+def test_to_a_dash_prints_the_events_in_order_and_then_the_summary(doorstep_cli, events, summary_of):
+    lines = events(1000)
+    done = doorstep_cli("run", "--to", "-", "--summary", "json", input=b"\n".join(lines))
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[:-1] == lines
+    assert summary_of(done.stdout)["destinations"]["console"]["delivered"] == 1000
+
+
+def test_the_text_summary_is_on_stderr_and_stdout_stays_empty(doorstep_cli, receiver, events):
+    done = doorstep_cli("run", "--to", receiver.url(), input=b"\n".join(events(3)))
+    assert done.returncode == 0
+    assert done.stdout == b""
+    assert b"received 3, accepted 3 in" in done.stderr
+    assert re.search(rb"hook +working +3 +0 +0 +0 +0 +0", done.stderr)
+
+
+def test_bad_lines_are_counted_by_reason_and_the_good_ones_go_on(doorstep_cli, receiver, events, summary_of):
+    good = events(2)
+    bad = [b"{", b"[]", b'{"type": "purchase"}', b'{"type": "track", "event": 5}']
+    done = doorstep_cli("run", "--to", receiver.url(), "--summary", "json", input=b"\n".join([good[0], *bad, good[1]]))
+    assert done.returncode == 3
+    assert receiver.lines() == good
+    rejected = {"not_json": 1, "not_object": 1, "type_unknown": 1, "event_not_string": 1}
+    assert summary_of(done.stdout)["rejected"] == rejected
+    assert b"source=stdin line=2 reason=not_json" in done.stderr
+
+
+def test_logs_are_json_where_that_is_asked_for(doorstep_cli, receiver):
+    done = doorstep_cli("run", "--to", receiver.url(), "--log-format", "json", "--summary", "json", input=b"{\n")
+    assert b'"message": "rejected a line", "source": "stdin", "line": 1, "reason": "not_json"' in done.stderr
+    done = doorstep_cli("--log-format", "json", "run", "--to", receiver.url(), "--summary", "json", input=b"{\n")
+    assert b'"message": "rejected a line"' in done.stderr
+
+
+def test_a_file_is_read_in_place_of_standard_input(doorstep_cli, receiver, events, tmp_path):
+    lines = events(10)
+    (tmp_path / "events.ndjson").write_bytes(b"\n".join(lines))
+    done = doorstep_cli("run", "--to", receiver.url(), "--from", "events.ndjson", input=b"not read")
+    assert done.returncode == 0
+    assert receiver.lines() == lines
+
+
+def test_the_configuration_is_found_through_the_environment_and_later_files_win(
+    doorstep_cli, receiver, events, write_config
+):
+    first = write_config(_hook(receiver, "/first"), "first.toml")
+    second = write_config(f'[destinations.hook.settings]\nurl = "{receiver.url("/second")}"', "second.toml")
+    assert doorstep_cli("run", input=events(1)[0], DOORSTEP_CONFIG=str(first)).returncode == 0
+    assert doorstep_cli("run", "-c", first, "-c", second, input=events(1)[0]).returncode == 0
+    assert (len(receiver.lines("/first")), len(receiver.lines("/second"))) == (1, 1)
+
+
+def test_events_without_a_destination_that_wants_them_are_no_failure(
+    doorstep_cli, receiver, events, write_config, summary_of
+):
+    write_config(_hook(receiver) + "\ntrigger = 'type = \"page\"'")
+    done = doorstep_cli("run", "--summary", "json", input=b"\n".join(events(4)))
+    assert done.returncode == 0
+    assert summary_of(done.stdout)["destinations"]["hook"]["filtered"] == {"trigger": 4}
+
+
+def test_leftovers_are_written_once_each_in_order_and_can_be_fed_to_the_next_run(
+    doorstep_cli, receiver, refusing, events, write_config, summary_of, tmp_path
+):
+    lines = events(300)
+    write_config(
+        f'[destinations.dead]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n'
+        f'[destinations.late]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n' + _hook(receiver)
+    )
+    options = ("--leftovers", "left.ndjson", "--summary", "json")
+    done = doorstep_cli("run", *options, "--drain-timeout", "3s", input=b"\n".join(lines))
+    assert done.returncode == 75
+    summary = summary_of(done.stdout)
+    dead = summary["destinations"]["dead"]
+    assert (dead["pending"] + dead["parked"], dead["dropped"]) == (300, 0)
+    assert summary["destinations"]["hook"]["delivered"] == 300
+    assert (tmp_path / "left.ndjson").read_bytes().splitlines() == lines
+
+    done = doorstep_cli("run", "--to", receiver.url("/again"), "--from", "left.ndjson", *options)
+    assert done.returncode == 0
+    assert receiver.lines("/again") == lines
+    assert (tmp_path / "left.ndjson").read_bytes() == b""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["doorstep.toml", "left.ndjson"]
+
+
+def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):
+    """As of `doorstep run --to - | head -1`."""
+    ours, theirs = os.pipe()
+    process = start("run", "--to", "-", stdout=theirs)
+    os.close(theirs)
+    process.send(events(1))
+    assert os.read(ours, 1000) == events(1)[0] + b"\n"
+    os.close(ours)
+    assert process.end()[0] == 0
+    assert "nobody reads standard output any more: leaving" in process.said
+
+
+# Refused -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "there is no configuration: name a file with -c or $DOORSTEP_CONFIG, or put a doorstep.toml here"),
+        (["-c", "missing.toml"], "missing.toml"),
+        (["--to", "ftp://x"], "command line: --to: the URL must begin with http:// or https://"),
+        (["--to", "http://x/", "--data-dir", "d"], "command line: --data-dir: needs the journal"),
+        (["--to", "http://x/", "--no-input"], "command line: --no-input: needs the journal"),
+        (["--to", "http://x/", "--from", "missing"], "--from: missing cannot be read: No such file or directory"),
+        (["--to", "http://x/", "--from", "."], "--from: . cannot be read: it is a folder"),
+        (
+            ["--to", "http://x/", "--leftovers", "no/f"],
+            "--leftovers: no/f cannot be written: No such file or directory",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_said_and_exits_with_78(invoke, tmp_path, arguments, said):
+    done = invoke("run", *arguments)
+    assert done.exit_code == 78
+    assert said in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_configuration_starts_nothing(doorstep_cli, receiver, events, write_config, tmp_path):
+    listening = f'[[ingress]]\ntype = "unix"\npath = "{tmp_path}/in.sock"\n'
+    write_config(listening + _hook(receiver) + '\ntimeout = "soon"\n[destinations.other]\ntype = "webhok"\n')
+    done = doorstep_cli("run", input=events(1)[0])
+    assert done.returncode == 78
+    assert b"doorstep.toml:7: destinations.hook.timeout" in done.stderr
+    assert b"doorstep.toml:9: destinations.other.type" in done.stderr
+    assert receiver.lines() == []
+    assert not (tmp_path / "in.sock").exists()
+
+
+def test_an_address_that_is_taken_is_a_configuration_error(invoke, receiver, write_config):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        write_config(_served(f'type = "tcp"\nlisten = "127.0.0.1:{port}"', receiver))
+        done = invoke("run")
+    assert done.exit_code == 78
+    assert f"can't listen on 127.0.0.1:{port}: Address already in use" in done.stderr
+
+
+def test_a_webhook_on_the_command_line_and_a_file_exclude_each_other(invoke):
+    done = invoke("run", "--to", "http://x/", "-c", "doorstep.toml")
+    assert done.exit_code == 2
+    assert "--to needs no configuration file and takes none" in done.stderr
+
+
+def _hook(receiver, path: str = "/in") -> str:
+    return f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url(path)}" }}'
+
+
+def _served(ingress: str, receiver) -> str:
+    return f"[[ingress]]\n{ingress}\n{_hook(receiver)}"
+
+
+def _send(connection: socket.socket, lines: list[bytes]) -> None:
+    with connection:
+        connection.sendall(b"".join(line + b"\n" for line in lines))
+
+
+def _expect_all(process, receiver, lines: list[bytes], summary_of) -> None:
+    """Once all have arrived, a signal ends the run well."""
+    receiver.wait_for(lambda: len(receiver.lines()) >= len(lines))
+    process.signal(signal.SIGTERM)
+    code, stdout = process.end()
+    assert code == 0
+    assert sorted(receiver.lines()) == sorted(lines)
+    summary = summary_of(stdout)
+    assert summary["accepted"] == len(lines)
+    assert summary["destinations"]["hook"]["delivered"] == len(lines)
