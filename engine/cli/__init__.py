@@ -8,9 +8,20 @@ set up: signals, logging, the event loop, the garbage collector. Nothing imports
 
 from __future__ import annotations
 
+import os
+
 
 def main() -> None:
     """The entry point `doorstep`. Ends the process."""
+    _fill_standard_descriptors()
     from .commands import doorstep
 
     doorstep.main(prog_name="doorstep")
+
+
+def _fill_standard_descriptors() -> None:
+    """Whoever starts us may have closed some of 0, 1 and 2. A socket in such a place would be written to as if it were stdout, and
+    uvloop aborts the process when it closes one."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)

@@ -15,6 +15,7 @@ from ..model.event import Event
 from .reader import UNDECODABLE, Reader
 
 _integrations_of = attrgetter("event.integrations")
+_line_of = attrgetter("line")
 _source_of = attrgetter("receipt.source")
 _kind_of = attrgetter("event.type", "event.event")
 
@@ -71,9 +72,8 @@ class Columns:
     @cached_property
     def views(self) -> Views:
         """What the plan's triggers read of each event."""
-        read = self._reader.read
         try:
-            return Views([read(envelope.line) for envelope in self.chunk.envelopes], complete=True)
+            return Views(self._reader.read_all(map(_line_of, self.chunk.envelopes)), complete=True)
         except UNDECODABLE:
             return Views([self._view_or_none(envelope.line) for envelope in self.chunk.envelopes], complete=False)
 

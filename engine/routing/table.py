@@ -10,7 +10,7 @@ that nobody objects to costs a destination nothing per event.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -186,13 +186,19 @@ def _kind_check(trigger: Predicate) -> Check:
 
 
 def _view_check(trigger: Predicate, reader: Reader) -> Check:
-    matches = trigger.bind(reader.getter)
+    matches, quickly = trigger.bind(reader.getter), trigger.bind(reader.quick_getter)
     alone = _Alone(trigger)
+
+    def judged(views: list[Any]) -> Reasons:
+        try:
+            return [None if quickly(view) else "trigger" for view in views]
+        except AttributeError:
+            return [None if matches(view) else "trigger" for view in views]
 
     def check(columns: Columns) -> Reasons | None:
         views = columns.views
         if views.complete:
-            reasons: Reasons = [None if matches(view) else "trigger" for view in views.values]
+            reasons = judged(views.values)
         else:
             lines = [envelope.line for envelope in columns.chunk.envelopes]
             reasons = [

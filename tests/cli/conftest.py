@@ -6,6 +6,7 @@ events (bytes) -> `doorstep ...` in a process -> Receiver (a thread per connecti
 from __future__ import annotations
 
 import os
+import pty
 import re
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,18 @@ _COMMAND = [sys.executable, "-m", "doorstep.engine.cli"]
 
 
 @pytest.fixture
+def command() -> list[str]:
+    """How `doorstep` is started."""
+    return _COMMAND
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """In which environment."""
+    return _environment()
+
+
+@pytest.fixture
 def doorstep_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Runs `doorstep ARGUMENTS` in an empty folder, to its end."""
 
@@ -181,11 +195,14 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
 class Process:
     """A `doorstep` that goes on: what it says on stderr can be waited for."""
 
-    def __init__(self, arguments: tuple[object, ...], folder: Path, stdout: int) -> None:
-        pipe = subprocess.PIPE
+    def __init__(self, arguments: tuple[object, ...], folder: Path, stdout: int, terminal: bool) -> None:
+        self._err, err = pty.openpty() if terminal else os.pipe()
+        command = [*_COMMAND, *map(str, arguments)]
+        environment = _environment(TERM="xterm", COLUMNS="120")
         self._process = subprocess.Popen(
-            [*_COMMAND, *map(str, arguments)], stdin=pipe, stdout=stdout, stderr=pipe, cwd=folder, env=_environment()
+            command, stdin=subprocess.PIPE, stdout=stdout, stderr=err, cwd=folder, env=environment
         )
+        os.close(err)
         assert self._process.stdin is not None
         self.stdin = self._process.stdin
         self.said = ""
@@ -234,11 +251,10 @@ class Process:
         self.stdin.close()
 
     def _read_err(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as stream:
-            for line in stream:
+        with open(self._err, "rb", buffering=0) as stream, suppress(OSError):  # EIO: nobody is at the terminal any more
+            while data := stream.read(1 << 16):
                 with self._news:
-                    self.said += line.decode()
+                    self.said += data.decode()
                     self._news.notify_all()
 
     def _read_out(self) -> None:
@@ -252,11 +268,11 @@ class Process:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Starts `doorstep ARGUMENTS` with pipes; whatever still runs at the end of the test is killed."""
+    """Starts `doorstep ARGUMENTS` with pipes, or with stderr on a terminal; whatever still runs at the end of the test is killed."""
     started: list[Process] = []
 
-    def call(*arguments: object, stdout: int = subprocess.PIPE) -> Process:
-        started.append(Process(arguments, tmp_path, stdout))
+    def call(*arguments: object, stdout: int = subprocess.PIPE, terminal: bool = False) -> Process:
+        started.append(Process(arguments, tmp_path, stdout, terminal))
         return started[-1]
 
     yield call

@@ -51,31 +51,41 @@ def test_a_second_signal_leaves_at_once_with_the_numbers_true(start, receiver, e
 
 
 def test_at_the_end_of_input_a_dead_destination_is_waited_for_only_so_long(
-    doorstep_cli, receiver, refusing, events, write_config, summary_of, stopwatch
+    start, receiver, refusing, events, write_config, summary_of, stopwatch
 ):
     write_config(
         f'[destinations.dead]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n'
         f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}'
     )
-    done = doorstep_cli("run", "--summary", "json", "--drain-timeout", "3s", input=b"\n".join(events(5000)))
-    assert done.returncode == 3
+    process = start("run", "--summary", "json", "--drain-timeout", "1s")
+    process.send(events(5000))
+    receiver.wait_for(lambda: len(receiver.lines()) == 5000)
+    process.stdin.close()
+    code, stdout = process.end()
+    assert code == 3
     assert stopwatch() < 15
-    destinations = summary_of(done.stdout)["destinations"]
+    destinations = summary_of(stdout)["destinations"]
     assert (destinations["hook"]["delivered"], destinations["hook"]["dropped"]) == (5000, 0)
     assert (destinations["dead"]["delivered"], destinations["dead"]["dropped"]) == (0, 5000)
 
 
 def test_a_slow_destination_that_gets_on_is_waited_for_beyond_the_drain_timeout(
-    doorstep_cli, receiver, events, answer, write_config, summary_of
+    start, receiver, events, answer, write_config, summary_of, stopwatch
 ):
-    receiver.answers["/in"] = answer(after_s=0.5)
+    receiver.answers["/in"] = answer(after_s=0.4)
     write_config(
-        f'[destinations.hook]\ntype = "webhook"\nin_flight = 1\nbatch = {{ max_events = 1 }}\nsettings = {{ url = "{receiver.url()}" }}'
+        '[destinations.hook]\ntype = "webhook"\nin_flight = 1\nbatch = { max_events = 1 }\n'
+        f'settings = {{ url = "{receiver.url()}" }}'
     )
-    done = doorstep_cli("run", "--summary", "json", "--drain-timeout", "2s", input=b"\n".join(events(6)))
-    assert done.returncode == 0
-    assert summary_of(done.stdout)["destinations"]["hook"]["delivered"] == 6
-    assert summary_of(done.stdout)["duration_s"] > 2.5
+    process = start("run", "--summary", "json", "--drain-timeout", "900ms")
+    process.send(events(5))
+    receiver.wait_for(lambda: receiver.heads() != [])
+    begin = stopwatch()
+    process.stdin.close()
+    code, stdout = process.end()
+    assert code == 0
+    assert summary_of(stdout)["destinations"]["hook"]["delivered"] == 5
+    assert stopwatch() - begin > 1.5
 
 
 def test_the_end_of_standard_input_ends_no_other_ingress(start, receiver, events, write_config, summary_of):

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -135,27 +136,49 @@ def test_events_without_a_destination_that_wants_them_are_no_failure(
 
 
 def test_leftovers_are_written_once_each_in_order_and_can_be_fed_to_the_next_run(
-    doorstep_cli, receiver, refusing, events, write_config, summary_of, tmp_path
+    start, receiver, refusing, events, write_config, summary_of, tmp_path
 ):
     lines = events(300)
-    write_config(
-        f'[destinations.dead]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n'
-        f'[destinations.late]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n' + _hook(receiver)
-    )
+    dead = '[destinations.{}]\ntype = "webhook"\nsettings = {{ url = "{}" }}\n'
+    write_config(dead.format("dead", refusing) + dead.format("dead-too", refusing) + _hook(receiver))
     options = ("--leftovers", "left.ndjson", "--summary", "json")
-    done = doorstep_cli("run", *options, "--drain-timeout", "3s", input=b"\n".join(lines))
-    assert done.returncode == 75
-    summary = summary_of(done.stdout)
-    dead = summary["destinations"]["dead"]
-    assert (dead["pending"] + dead["parked"], dead["dropped"]) == (300, 0)
+    first = start("run", *options, "--drain-timeout", "500ms")
+    first.send(lines)
+    receiver.wait_for(lambda: len(receiver.lines()) == 300)
+    first.stdin.close()
+    code, stdout = first.end()
+    assert code == 75
+    summary = summary_of(stdout)
+    numbers = summary["destinations"]["dead"]
+    assert (numbers["pending"] + numbers["parked"], numbers["dropped"]) == (300, 0)
     assert summary["destinations"]["hook"]["delivered"] == 300
     assert (tmp_path / "left.ndjson").read_bytes().splitlines() == lines
 
-    done = doorstep_cli("run", "--to", receiver.url("/again"), "--from", "left.ndjson", *options)
-    assert done.returncode == 0
+    second = start("run", "--to", receiver.url("/again"), "--from", "left.ndjson", *options)
+    assert second.end()[0] == 0
     assert receiver.lines("/again") == lines
     assert (tmp_path / "left.ndjson").read_bytes() == b""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["doorstep.toml", "left.ndjson"]
+
+
+def test_on_a_terminal_there_is_a_live_table_with_the_log_above_it(start, receiver, events):
+    process = start("run", "--to", receiver.url(), terminal=True)
+    process.send([*events(5), b"{"])
+    process.wait_until_said(r"warning rejected a line source=stdin line=6 reason=not_json detail=[^\r\n]+\r\n")
+    process.wait_until_said("received 6, accepted 5, rejected 1 .1 not_json. in")
+    process.wait_until_said("\x1b\\[2K")
+    process.stdin.close()
+    assert process.end()[0] == 3
+
+
+def test_without_standard_streams_it_runs_all_the_same(command, environment, receiver, events, tmp_path):
+    (tmp_path / "events").write_bytes(events(1)[0])
+    arguments = ["run", "--to", receiver.url(), "--from", str(tmp_path / "events"), "--summary", "json"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" <&- >&-', *command, *arguments], env=environment, timeout=30, check=False
+    )
+    assert done.returncode == 0
+    assert receiver.lines() == events(1)
 
 
 def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):

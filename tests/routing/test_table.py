@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +177,13 @@ def test_a_line_is_read_once_for_all_destinations(monkeypatch: pytest.MonkeyPatc
     ]
     table = RoutingTable(routes)
     lines: list[bytes] = []
-    read = Reader.read
-    monkeypatch.setattr(Reader, "read", lambda reader, line: lines.append(line) or read(reader, line))
+    read_all = Reader.read_all
+
+    def count(reader: Reader, read: Iterable[bytes]) -> list[Any]:
+        lines.extend(kept := list(read))
+        return read_all(reader, kept)
+
+    monkeypatch.setattr(Reader, "read_all", count)
     chunk = chunk_of([{"type": "track", "properties": {"c": 1}}])
     reasons = {name: table.scan(name, chunk) for name in "abcdefghij"}
     assert reasons == {**{name: ["trigger"] for name in "abdefghij"}, "c": None}
@@ -304,3 +309,9 @@ def test_scan_and_judge_say_what_plain_python_says(
     wanted = [by_hand(routes[0], event, received) for event, received in zip(events, envelopes, strict=True)]
     assert [table.judge("hook", received) for received in envelopes] == wanted
     assert table.scan("hook", Chunk(7, envelopes, 0)) == (wanted if any(wanted) else None)
+
+
+def test_a_part_that_is_null_is_read_as_missing_like_everywhere() -> None:
+    table = RoutingTable([route('properties.a != "x" and !(context.b = 2)')])
+    events = [{"type": "track", "properties": None, "context": None}, {"type": "track", "properties": {"a": "x"}}]
+    assert table.scan("hook", chunk_of(events)) == [None, "trigger"]

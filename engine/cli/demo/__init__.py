@@ -8,6 +8,8 @@ Uses what a program that embeds the engine can use, and nothing else: it is an e
 
 from __future__ import annotations
 
+import logging
+
 import anyio
 import click
 
@@ -39,6 +41,10 @@ def demo_command(ctx: click.Context, seconds: float, rate: int, log_format: str,
     connections, and comes back after a while. Watch how the third one's trouble is nobody else's, and how it catches up.
     """
     configure_logging(log_format, verbose=verbose)
+    if not verbose:
+        logging.getLogger("doorstep.delivery").setLevel(
+            logging.CRITICAL
+        )  # what goes wrong here is in the table, and meant to
     script = Script(seconds=seconds, rate=rate)
     statistics = anyio.run(play, script, backend="asyncio", backend_options={"use_uvloop": True})
     ctx.exit(exit_code(statistics))

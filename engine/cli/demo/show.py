@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import AsyncIterator
 
@@ -61,7 +60,6 @@ class Script(msgspec.Struct, frozen=True):
 async def play(script: Script) -> Statistics:
     """All of it; returns the final numbers. The first signal brings the dead receiver back and ends early, the second leaves at once."""
     receivers = {"healthy": Receiver(prompt), "flaky": Receiver(moody), "dead": Receiver(prompt)}
-    logging.getLogger("doorstep.delivery").setLevel(logging.CRITICAL)  # the table says what is wrong, over and over
     try:
         await receivers["healthy"].listen()
         await receivers["flaky"].listen()
