@@ -21,7 +21,6 @@ from .clock import Clock
 from .config.changes import Changes, changes, version
 from .config.settings import Config, DestinationSettings
 from .delivery import Fleet, Plan
-from .errors import Closed
 from .ingress import Ingress
 from .journal import MemoryLog
 from .model.decode import LineDecoder

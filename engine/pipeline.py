@@ -1,6 +1,6 @@
 """The pipeline: from the lines of a read to events in the log. Everything an ingress hands on passes here.
 
-    Lines -> LineDecoder -> (rejected: counted, sampled in the log output) -> log.append -> the fleet hears of it
+Lines -> LineDecoder -> (rejected: counted, sampled in the log output) -> log.append -> the fleet hears of it
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class Actor:
         """Returns after `stop`, when the attempts under way have ended."""
         try:
             await self._sender.open()
+            self._state.opened(self._now())
             async with anyio.create_task_group() as slots:
                 for _ in range(self._state.plan.in_flight):
                     slots.start_soon(self._serve)

@@ -137,8 +137,10 @@ class Fleet:
             now = self._clock.monotonic()
             if state.counters.settled != settled:
                 settled, progress.at = state.counters.settled, now
+            begun = state.opened_at if state.opened_at or state.budget.statistics().crashes else now
+            progress.at = max(progress.at, begun or 0.0)
             left_s = progress.at + patience_s - now
-            if left_s <= 0 or (healthy_only and state.word(now) != "closed"):
+            if left_s <= 0 or (healthy_only and not state.is_working(now)):
                 return
             await state.progress.wait(min(left_s, 1.0))
 
@@ -155,17 +157,16 @@ class Fleet:
         left = {}
         for name, served in self._served.items():
             state = served.state
-            envelopes = state.leftovers()
-            while chunk := await state.reader.read(state.cursor.scan):
-                state.cursor.open(chunk)
-                envelopes += chunk.envelopes
-            left[name] = envelopes
+            left[name] = state.take_left()
+            while chunk := await state.reader.read(state.mailbox.next):
+                state.mailbox.skip(chunk)
+                left[name] += chunk.envelopes
         return left
 
     def drop_pending(self) -> None:
         """Counts everything without a final outcome as dropped. For after `stop`, when it will not be kept."""
         for state in self._states():
-            state.parked.take_all()
+            state.take_left()
             state.counters.count_dropped(state.counters.pending)
 
     def statistics(self) -> Mapping[str, DestinationStatistics]:

@@ -1,8 +1,8 @@
 """A mailbox: a bounded cache over the log, in front of one actor.
 
-It takes only the chunk that comes next, so nothing is missing in what it holds but what was dropped on purpose (`skip`). When it is
-full it refuses; from then on the destination is *behind* (`next < log.end`) and fetches from the log at its own pace until `next` has caught up, when
-offers fit again. An empty mailbox admits one chunk, however big.
+It takes only the chunk that comes next, so nothing is missing in what it holds but what was dropped on purpose (`skip`).
+When it is full it refuses; from then on the destination is *behind* (`next < log.end`) and fetches from the log at its own
+pace until `next` has caught up, when offers fit again. An empty mailbox admits one chunk, however big.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 import msgspec
 
 from ..errors import WouldBlock
-from ..model.envelope import Chunk
+from ..model.envelope import Chunk, Envelope
 
 
 class MailboxStatistics(msgspec.Struct, frozen=True):
@@ -61,6 +61,13 @@ class Mailbox:
         self._size_bytes -= chunk.size_bytes
         self._events -= len(chunk.envelopes)
         return chunk
+
+    def take_all(self) -> list[Envelope]:
+        """All events in it, in order. It is empty afterwards."""
+        envelopes = [envelope for chunk in self._chunks for envelope in chunk.envelopes]
+        self._chunks.clear()
+        self._size_bytes = self._events = 0
+        return envelopes
 
     def statistics(self) -> MailboxStatistics:
         """What it holds right now."""

@@ -27,7 +27,9 @@ CRASHES = 3
 """An event that was alone in so many crashes of its actor is given up."""
 
 
-def conclude(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, verdict: Verdict | Split, now: float) -> None:
+def conclude(
+    state: DestinationState, work: Work, permit: Permit, breaker: Breaker, verdict: Verdict | Split, now: float
+) -> None:
     """An attempt at `work` ended. Afterwards `work` is not in hand any more, and its permit is returned.
 
     Raises ValueError, and changes nothing, if the destination gave a wrong number of outcomes.
@@ -136,9 +138,7 @@ def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now:
 # Failure -------------------------------------------------------------------------------------------------------------
 
 
-def _fail(
-    state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float
-) -> None:
+def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float) -> None:
     state.counters.count_failed(failure.reason)
     if failure.fault is Fault.TRANSIENT or failure.fault is Fault.FUNCTION:
         _fail_for_now(state, work, permit, breaker, failure, now)

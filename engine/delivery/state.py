@@ -70,6 +70,8 @@ class DestinationState:
         """Wakes the actor."""
         self.progress = Alarm()
         """Wakes whoever waits for the drain."""
+        self.opened_at: float | None = None
+        """When its connections or its sink were last ready; None until then."""
         self.flushing = False
         """The input has ended: a window need not fill up any more."""
         self._random = random
@@ -257,6 +259,16 @@ class DestinationState:
         """Only probes are sent."""
         return self.blame.held or self.breaker.state is not State.CLOSED
 
+    def is_working(self, now: float) -> bool:
+        """Whether waiting for it is likely to help: not if it is down, or nothing but failing tries is known of it."""
+        is_failing = any(work.tries >= PATIENCE and not self.blame.is_events(work.mark or 0) for work in self.shelf)
+        return self.word(now) == "closed" and not is_failing
+
+    def opened(self, now: float) -> None:
+        """An actor is ready to send."""
+        self.opened_at = now
+        self.progress.ring()
+
     def account_downtime(self, now: float) -> None:
         """Keeps `down_s` up to date: call when something may have changed."""
         is_down = self.is_down
@@ -282,12 +294,13 @@ class DestinationState:
         parked = len(self.parked) + sum(bool(work.parked) for work in (*self.shelf, *self.in_hand))
         return self.counters.statistics(parked=parked, state=self.word(now))
 
-    def leftovers(self) -> list[Envelope]:
-        """Every event without a final outcome that is not only in the log any more, in order."""
-        parked = [parked.envelope for parked in self.parked.take_all()]
-        works = [work for work in (*self.shelf, *self.in_hand) if work.parked]
-        parked += [envelope for work in works for envelope in work.batch.envelopes]
-        return sorted([*parked, *self.cursor.unsettled()], key=_number)
+    def take_left(self) -> list[Envelope]:
+        """Every event without a final outcome that is not only in the log, in order. It is empty afterwards."""
+        left = [parked.envelope for parked in self.parked.take_all()]
+        works = [work for work in (*self.shelf.take_all(), *self.in_hand) if work.parked]
+        self.in_hand.clear()
+        left += [envelope for work in works for envelope in work.batch.envelopes]
+        return sorted([*left, *self.cursor.unsettled(), *self.mailbox.take_all()], key=_number)
 
     def __repr__(self) -> str:
         return (

@@ -36,7 +36,7 @@ class LogStatistics(msgspec.Struct, frozen=True):
 
 class _Held(msgspec.Struct):
     chunk: Chunk
-    readers: set["MemoryReader"]
+    readers: set[MemoryReader]
 
 
 class MemoryReader:

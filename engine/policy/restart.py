@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from .due import seconds_left
+
 BASE_S = 0.1
 CAP_S = 30.0
 CALM_S = 30.0
@@ -68,4 +70,4 @@ class RestartBudget:
         return f"<RestartBudget{mark}, {self._in_a_row} in a row, {self._crashes} ever>"
 
     def _is_calm(self, now: float) -> bool:
-        return now - self._running_from >= CALM_S
+        return not seconds_left(self._running_from + CALM_S, now)

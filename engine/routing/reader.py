@@ -56,7 +56,9 @@ class Reader:
         """The same, but it raises AttributeError where a part is null, which is rare: then use `getter`."""
         return self._getter(path, lambda read: read)
 
-    def _getter(self, path: Keys, guard: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    def _getter(
+        self, path: Keys, guard: Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+    ) -> Callable[[Any], Any]:
         attribute = _attribute(list(self._parts), path[0])
         keys = self._parts[path[0]].keys
         if not keys:

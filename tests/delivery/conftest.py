@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import anyio
 import msgspec
 import pytest
-
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import Fleet, MailboxSettings, Plan
 from doorstep.engine.errors import TransportError
@@ -106,9 +105,7 @@ class World:
         route = changes.pop("route", Route(name=name, integration="Hook"))
         destination = changes.pop("destination", None) or Hook(Settings())
         changes.setdefault("mailbox", MailboxSettings())
-        self.plans[name] = Plan(
-            version=version, route=route, destination=destination, **changes
-        )
+        self.plans[name] = Plan(version=version, route=route, destination=destination, **changes)
         return self.plans[name]
 
     async def _open(self, plan: Plan) -> Receiver:
@@ -130,7 +127,9 @@ class World:
     def assert_sums(self) -> None:
         """The contract's identity, for every destination."""
         for name, s in self.fleet.statistics().items():
-            total = s.delivered + sum(s.filtered.values()) + s.dead_lettered + s.parked + s.pending + s.dropped + s.expired
+            total = (
+                s.delivered + sum(s.filtered.values()) + s.dead_lettered + s.parked + s.pending + s.dropped + s.expired
+            )
             assert s.pending_before + s.offered + s.replayed == total, (name, s)
             assert min(s.delivered, s.dead_lettered, s.parked, s.pending, s.dropped) >= 0, (name, s)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import anyio
 import pytest
-
 from doorstep.engine.model import Request, Response
 from doorstep.engine.policy.window import BatchSettings
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import anyio
 import pytest
-
 from doorstep.engine.policy.retry import RetrySettings, timetable
 from doorstep.engine.policy.window import BatchSettings
 

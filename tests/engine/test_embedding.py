@@ -11,7 +11,6 @@ from typing import Any
 
 import anyio
 import pytest
-
 from doorstep.engine import Closed, ConfigError, Engine, load_config
 
 pytestmark = [pytest.mark.anyio, pytest.mark.backends]
