@@ -72,9 +72,9 @@ class Actor:
         except Exception:
             crashed(state, work, permit, breaker, self._now())
             raise
-        except anyio.get_cancelled_exc_class() as error:
+        except BaseException as error:
             abandoned(state, work, permit, breaker, self._now())
-            if anyio.current_effective_deadline() > -inf:
+            if isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() > -inf:
                 raise SlotLost("an attempt was cancelled from inside") from error
             raise
 

@@ -31,17 +31,19 @@ class _Served(msgspec.Struct, eq=False):
 class Fleet:
     """An async context manager: leaving it stops every destination at once; `stop` does it gently."""
 
+    _tasks: TaskGroup
+
     def __init__(self, open_transport: OpenTransport, clock: Clock, random: Callable[[], float]) -> None:
         self._open_transport = open_transport
         self._clock = clock
         self._random = random
         self._served: dict[str, _Served] = {}
         self._table = RoutingTable([])
-        self._tasks: TaskGroup = anyio.create_task_group()
         self._stopped = Alarm()
         self._running = 0
 
     async def __aenter__(self) -> Fleet:
+        self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         return self
 
@@ -82,6 +84,7 @@ class Fleet:
         reader, start = log.subscribe(oldest=plan.start == "oldest")
         scan = partial(self._scan, plan.name)
         state = DestinationState(plan, reader, start, scan, self._clock.monotonic(), self._random)
+        state.counters.offered = log.end - start
         return _Served(state, self._supervise(state))
 
     def _scan(self, name: str, chunk: Chunk) -> list[str | None] | None:

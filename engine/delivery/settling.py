@@ -32,10 +32,9 @@ def conclude(
 ) -> None:
     """An attempt at `work` ended. Afterwards `work` is not in hand any more, and its permit is returned.
 
-    Raises ValueError, and changes nothing, if the destination gave a wrong number of outcomes.
+    Raises ValueError, and changes nothing, if what the destination gave is no verdict on this batch.
     """
-    if isinstance(verdict, list) and len(verdict) != len(work.batch):
-        raise ValueError(f"{len(verdict)} outcomes for {len(work.batch)} events from {state.plan.name}")
+    _check(state, work, verdict)
     if isinstance(verdict, Split):
         breaker.release(permit)
         _split(state, work, verdict, now)
@@ -50,6 +49,17 @@ def conclude(
             _succeed(state, work, verdict, now)
     state.account_downtime(now)
     state.alarm.ring()
+
+
+def _check(state: DestinationState, work: Work, verdict: object) -> None:
+    if isinstance(verdict, list):
+        if len(verdict) != len(work.batch):
+            raise ValueError(f"{len(verdict)} outcomes for {len(work.batch)} events from {state.plan.name}")
+        strange = [outcome for outcome in verdict if not isinstance(outcome, Outcome)]
+    else:
+        strange = [] if isinstance(verdict, Delivered | Failure | Split) else [verdict]
+    if strange:
+        raise ValueError(f"a {type(strange[0]).__name__} is no verdict, from {state.plan.name}")
 
 
 def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, now: float) -> None:
@@ -143,7 +153,12 @@ def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker,
     if failure.fault is Fault.TRANSIENT or failure.fault is Fault.FUNCTION:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.CONFIGURATION:
-        breaker.release(permit)
+        if breaker.state is State.HALF_OPEN:
+            breaker.record(
+                permit, False, now
+            )  # a probe must be proof; and released, it would be followed by another at once
+        else:
+            breaker.release(permit)
         _refuse(state, work, failure, now)
     else:
         breaker.record(permit, True, now)
@@ -176,6 +191,9 @@ def _fail_for_now(
 
 def _refuse(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
     """401, 404, bad TLS: the destination's set-up, unless others get through."""
+    if work.version != state.plan.version:  # it speaks of settings that hold no more
+        state.put_back(work, now)
+        return
     was_held = state.blame.held
     mark = state.blame.mark() if work.mark is None else work.mark
     decision = state.blame.refused(work.identity, failure.reason, mark, now)

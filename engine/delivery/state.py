@@ -7,7 +7,7 @@ found again. All methods are synchronous: no await stands between two writes tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import compress
 from operator import not_
 from typing import TypeAlias
@@ -95,8 +95,7 @@ class DestinationState:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
         waiting = self._waiting()
         self.account_downtime(now)
-        if self.blame.held:
-            self.blame.resume()
+        self.blame.resume()
         self._adopt(plan, now)
         self.window.add(waiting, now)
         self.alarm.ring()
@@ -121,13 +120,13 @@ class DestinationState:
         try:
             self.mailbox.offer_nowait(chunk)
         except WouldBlock:
-            if self.plan.overflow == "drop_newest":
+            if self.plan.overflow == "drop_newest" and chunk.first == self.mailbox.next:
                 self._drop(chunk)
             return
         self.alarm.ring()
 
     def _drop(self, chunk: Chunk) -> None:
-        """Whoever drops is never behind, so `chunk` is the next one. The cursor passes over it with the chunk that follows."""
+        """`chunk` is the next one: whoever is behind drops nothing until it has caught up. The cursor passes over it with what follows."""
         self.mailbox.skip(chunk)
         self.counters.count_dropped(len(chunk.envelopes))
         self.reader.release(chunk)
@@ -157,7 +156,12 @@ class DestinationState:
         return max(hold_s, self.breaker.wait_s(now))
 
     def choose(self, now: float) -> Work | None:
-        """The next work to attempt, now in hand; None if nothing is due. Call only with the gate open."""
+        """The next work to attempt, now in hand; None if nothing is due. Call only with the gate open.
+
+        What an earlier plan still has under way counts: no reload makes a destination get more at a time than it should.
+        """
+        if len(self.in_hand) >= self.plan.in_flight:
+            return None
         work = self._choose_probe(now) if self.is_down else self._choose_due(now)
         if work is not None:
             self.in_hand.add(work)
@@ -199,7 +203,9 @@ class DestinationState:
 
     def _choose_probe(self, now: float) -> Work | None:
         """The oldest batch not yet probed: it could be a batch itself that is the trouble."""
-        work = self._oldest_probe() or self._new_probe(now) or self.shelf.take_least_probed()
+        work = (
+            self._oldest_probe() or self._new_probe(now) or self.shelf.take_least_probed() or self._choose_parked(now)
+        )
         if work is not None:
             work.probes += 1
             if self.blame.held:
@@ -222,10 +228,10 @@ class DestinationState:
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `choose` is worth asking again if nothing else happens; None if nothing waits."""
-        if self.is_down:
+        if len(self.in_hand) >= self.plan.in_flight:
             return None
-        times = [self.shelf.next_due(in_order=self._in_order)]
-        if self._may_pass():
+        times = [self.parked.next_due() if self.is_down else self.shelf.next_due(in_order=self._in_order)]
+        if not self.is_down and self._may_pass():
             window_due = self.window.due(now)
             times += [self.parked.next_due(), None if window_due is None else now + window_due]
         due = [time for time in times if time is not None]
@@ -244,8 +250,12 @@ class DestinationState:
     def put_back(self, work: Work, due: float) -> None:
         """`work` leaves the hand for the shelf; under a new plan it is dissolved instead."""
         self.in_hand.discard(work)
-        if work.version == self.plan.version or work.parked:
+        self.alarm.ring()
+        if work.version == self.plan.version:
             self.shelf.put(work, due)
+            return
+        if work.parked:
+            self.parked.put(work.parked, due)
             return
         again = _window_for(self.plan)
         again.add(work.batch.envelopes, due)
@@ -315,5 +325,19 @@ def _number(envelope: Envelope) -> int:
 
 def _window_for(plan: Plan) -> BatchWindow:
     """With a key only if the destination tells events apart at all: asking it for every event would cost for nothing."""
-    key = plan.destination.key if type(plan.destination).key is not Destination.key else None
+    key = _safe(plan.destination.key) if type(plan.destination).key is not Destination.key else None
     return BatchWindow(plan.batch.max_events, plan.batch.max_bytes, plan.batch.max_wait, key)
+
+
+def _safe(key: Callable[[Envelope], Hashable]) -> Callable[[Envelope], Hashable]:
+    """`key`, with a batch of its own for each event that it fails on: `request` then says what is wrong with the event."""
+
+    def safe(envelope: Envelope) -> Hashable:
+        try:
+            found = key(envelope)
+            hash(found)
+        except Exception:
+            return envelope.number, safe
+        return found
+
+    return safe

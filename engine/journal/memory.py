@@ -44,6 +44,7 @@ class MemoryReader:
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
+        self._closed = False
 
     async def read(self, number: int) -> Chunk | None:
         """The chunk that begins at `number`, or None at the end. Never waits."""
@@ -51,11 +52,13 @@ class MemoryReader:
         return held.chunk if held else None
 
     def release(self, chunk: Chunk) -> None:
-        """This reader is done with `chunk`."""
-        self._log._release(self, [chunk.first])
+        """This reader is done with `chunk`. After `close` there is nothing left to be done with."""
+        if not self._closed:
+            self._log._release(self, [chunk.first])
 
     def close(self) -> None:
         """This reader is done with everything."""
+        self._closed = True
         self._log._close_reader(self)
 
 

@@ -31,6 +31,7 @@ EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "60"))
 """More of them find more: 5000 take some minutes."""
 LONG_S = 20_000.0
 """Longer than any schedule, hold, lease or backoff of a script."""
+LATENCY_S = 0.01
 ITEMS: dict[str, Outcome] = {"reject": Rejected("no"), "retry": Retry("later", 5.0), "filter": Filtered("mute")}
 
 
@@ -82,9 +83,9 @@ class Scripted(RequestDestination[Settings]):
 class Fickle:
     """A receiver with a mind. `taken` counts receipts, `unsure` those of them that the engine could not hear of."""
 
-    def __init__(self, latency_s: float = 0.01) -> None:
+    def __init__(self, reply_s: float = 0.01) -> None:
         self.mind = Mind()
-        self.latency_s = latency_s
+        self.reply_s = reply_s
         self.taken: Counter[int] = Counter()
         self.unsure: Counter[int] = Counter()
         self.order: list[int] = []
@@ -101,7 +102,7 @@ class Fickle:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await anyio.sleep(self.latency_s)
+            await anyio.sleep(LATENCY_S)
             return await self._answer(numbers, timeout_s)
         finally:
             self.in_flight -= 1
@@ -139,7 +140,7 @@ class Fickle:
     async def _reply(self, numbers: list[int], response: Response) -> Response:
         """The way back, on which the engine may hang up."""
         try:
-            await anyio.sleep(self.latency_s)
+            await anyio.sleep(self.reply_s)
         except trio.Cancelled:
             self.unsure.update(number for number in numbers if self.taken[number])
             raise
@@ -297,7 +298,7 @@ def test_an_outage_is_nobodys_fault(
     script: list[tuple[str, Any]] = [step for size, pause in feeds for step in (("feed", size), ("wait", pause))]
     script[2 * begins : 2 * begins] = [("mind", Mind(outage))]
     script += [("wait", lasts)] + [("cancel", None)] * cancel
-    hook = Fickle()
+    hook = Fickle(reply_s=0)
     played, final = play(world, changes, script, hook)
     assert (final.delivered, final.dead_lettered, final.filtered) == (played.world.fed, 0, {})
     assert all(hook.taken[number] - hook.unsure[number] == 1 for number in range(1, played.world.fed + 1))
@@ -306,7 +307,7 @@ def test_an_outage_is_nobodys_fault(
 @machine
 @given(
     changes=plans,
-    outage=st.sampled_from([500, 503, "connect_refused", "reset"]),
+    outage=st.sampled_from(["connect_refused", "reset"]),
     feeds=st.lists(st.tuples(st.integers(1, 60), st.sampled_from([0.0, 0.005, 0.5, 3.0])), min_size=1, max_size=8),
     begins=st.integers(0, 8),
     lasts=st.sampled_from([0.005, 1.0, 30.0]),
@@ -317,7 +318,7 @@ def test_with_one_request_in_flight_a_short_outage_keeps_the_order(
     script: list[tuple[str, Any]] = [step for size, pause in feeds for step in (("feed", size), ("wait", pause))]
     script[2 * begins : 2 * begins] = [("mind", Mind(outage))]
     script += [("wait", lasts)]
-    hook = Fickle()
+    hook = Fickle(reply_s=0)
     played, _ = play(world, changes | {"in_flight": 1}, script, hook)
     assert hook.order == list(range(1, played.world.fed + 1))
     assert hook.most_in_flight == 1

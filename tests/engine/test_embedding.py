@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from doorstep.engine import Closed, ConfigError, Engine, load_config
 
@@ -116,6 +117,14 @@ async def test_a_blocking_call_on_the_loop_is_noticed(
             await engine.submit(EVENT % (1, 1))
             await engine.drain()
     assert engine.statistics().destinations["hook"].dead_reasons == {"encoding_error": 1}
+
+
+async def test_an_engine_can_be_made_before_there_is_a_loop(receiver: Any) -> None:
+    """As a module of somebody's program does: made in a thread without one, entered here."""
+    engine = await anyio.to_thread.run_sync(Engine, config(receiver.url))
+    async with engine:
+        assert (await engine.submit(EVENT % (1, 1))).accepted == 1
+    assert len(receiver.bodies) == 1
 
 
 async def test_a_wrong_configuration_starts_nothing() -> None:

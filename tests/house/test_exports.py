@@ -51,13 +51,13 @@ def methods(one: type) -> Iterator[tuple[str, Any]]:
             yield name, function
 
 
-def annotations(one: Any) -> Iterator[str]:
+def written_types(one: Any) -> Iterator[str]:
     """Every annotation that a reader of a public class or function sees."""
     if inspect.isfunction(one):
         yield from map(str, inspect.get_annotations(one).values())
     elif isinstance(one, type):
         yield from map(str, inspect.get_annotations(one).values())
-        for _, function in [("__init__", one.__init__), *methods(one)]:
+        for _, function in [("__init__", vars(one).get("__init__")), *methods(one)]:
             if inspect.isfunction(function):
                 yield from map(str, inspect.get_annotations(function).values())
 
@@ -65,7 +65,7 @@ def annotations(one: Any) -> Iterator[str]:
 def classes_named_in(one: Any) -> set[str]:
     """The classes of ours in the annotations of a public class or function."""
     there = vars(sys.modules[one.__module__])
-    names = {name for text in annotations(one) for name in re.findall(r"\b[A-Z]\w+", text)}
+    names = {name for text in written_types(one) for name in re.findall(r"\b[A-Z]\w+", text)}
     return {name for name in names if _is_ours(there.get(name))}
 
 

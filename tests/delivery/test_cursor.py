@@ -1,0 +1,147 @@
+"""The cursor: settled in any order, each event once; the watermark; what is unsettled, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from doorstep.engine.delivery.cursor import Cursor, CursorStatistics
+from doorstep.engine.model import Chunk, Envelope, Event, Receipt
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+RECEIPT = Receipt("test", 0.0, 0.0)
+
+
+def chunk(first: int, events: int) -> Chunk:
+    return Chunk(first, [Envelope(first + i, b"{}", Event("track"), RECEIPT) for i in range(events)], events)
+
+
+@pytest.fixture
+def opened() -> tuple[Cursor, Callable[..., list[Envelope]]]:
+    """A cursor with the chunks 1..5, 6..8 and 11..12 open, and a way to get events by number."""
+    cursor, chunks = Cursor(1), [chunk(1, 5), chunk(6, 3), chunk(11, 2)]
+    for one in chunks:
+        cursor.open(one)
+    by_number = {envelope.number: envelope for one in chunks for envelope in one.envelopes}
+    return cursor, lambda *numbers: [by_number[number] for number in numbers]
+
+
+def numbers(envelopes: list[Envelope]) -> list[int]:
+    return [envelope.number for envelope in envelopes]
+
+
+def test_the_watermark_is_the_oldest_unsettled_event(opened: tuple[Cursor, Callable[..., list[Envelope]]]) -> None:
+    cursor, events = opened
+    assert (cursor.watermark, cursor.scan) == (1, 13)
+    cursor.settle(events(2, 3))
+    assert cursor.watermark == 1
+    cursor.settle(events(1))
+    assert cursor.watermark == 4
+    assert repr(cursor) == "<Cursor at 4, 3 chunks open, scan at 13>"
+
+
+def test_a_settle_across_chunks_with_gaps_closes_those_that_are_complete(
+    opened: tuple[Cursor, Callable[..., list[Envelope]]],
+) -> None:
+    cursor, events = opened
+    assert cursor.settle(events(1, 3, 5, 7, 11)) == []
+    assert [closed.first for closed in cursor.settle(events(6, 8, 12))] == [6, 11]
+    assert numbers(cursor.unsettled()) == [2, 4]
+    assert [closed.first for closed in cursor.settle(events(2, 4))] == [1]
+    assert cursor.watermark == 13
+    assert cursor.statistics() == CursorStatistics(watermark=13, open_chunks=0, unsettled=0)
+
+
+@pytest.mark.parametrize("again", [(3,), (2, 3), (3, 4), (1, 2, 3, 4, 5), (5, 6, 7, 8, 11), (7,), (6, 8, 11, 12)])
+def test_to_settle_one_again_raises_and_changes_nothing(
+    opened: tuple[Cursor, Callable[..., list[Envelope]]], again: tuple[int, ...]
+) -> None:
+    cursor, events = opened
+    cursor.settle(events(3, 7))
+    cursor.settle(events(6))
+    cursor.settle(events(8))
+    with pytest.raises(ValueError, match="settled already"):
+        cursor.settle(events(*again))
+    assert numbers(cursor.unsettled()) == [1, 2, 4, 5, 11, 12]
+
+
+@pytest.mark.parametrize("number", [0, 9, 10, 13])
+def test_to_settle_one_that_was_never_taken_raises(
+    opened: tuple[Cursor, Callable[..., list[Envelope]]], number: int
+) -> None:
+    with pytest.raises(ValueError, match="never taken"):
+        opened[0].settle([Envelope(number, b"{}", Event("track"), RECEIPT)])
+
+
+def test_a_chunk_is_taken_once() -> None:
+    cursor = Cursor(1)
+    cursor.open(chunk(1, 3))
+    with pytest.raises(ValueError, match="chunk 1 was taken already, the scan is at 4"):
+        cursor.open(chunk(1, 3))
+    assert numbers(cursor.unsettled()) == [1, 2, 3]
+
+
+def test_a_gap_counts_as_settled() -> None:
+    cursor = Cursor(1)
+    cursor.open(chunk(5, 1))
+    assert cursor.watermark == 5
+
+
+class CursorMachine(RuleBasedStateMachine):
+    """Beside a dict from number to envelope of what is unsettled, and a set of what was settled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cursor = Cursor(1)
+        self.scan = 1
+        self.unsettled: dict[int, Envelope] = {}
+        self.settled: dict[int, Envelope] = {}
+        self.open: dict[int, set[int]] = {}
+
+    @rule(gap=st.sampled_from([0, 0, 3]), events=st.integers(1, 12))
+    def take(self, gap: int, events: int) -> None:
+        taken = chunk(self.scan + gap, events)
+        self.cursor.open(taken)
+        self.scan = taken.end
+        self.open[taken.first] = {envelope.number for envelope in taken.envelopes}
+        self.unsettled |= {envelope.number: envelope for envelope in taken.envelopes}
+
+    @precondition(lambda self: self.unsettled)
+    @rule(data=st.data())
+    def settle_any(self, data: st.DataObject) -> None:
+        picked = data.draw(st.sets(st.sampled_from(sorted(self.unsettled)), min_size=1), label="picked")
+        self._settle(sorted(picked))
+
+    @precondition(lambda self: self.unsettled)
+    @rule(start=st.integers(0, 30), count=st.integers(1, 30))
+    def settle_a_run(self, start: int, count: int) -> None:
+        there = sorted(self.unsettled)
+        self._settle(there[start % len(there) :][:count])
+
+    @precondition(lambda self: self.settled)
+    @rule(data=st.data())
+    def settle_again(self, data: st.DataObject) -> None:
+        again = data.draw(st.sampled_from(sorted(self.settled)), label="again")
+        others = data.draw(st.sets(st.sampled_from(sorted(self.unsettled))) if self.unsettled else st.just(set()))
+        everything = self.settled | self.unsettled
+        with pytest.raises(ValueError, match=f"event {again} is settled already"):
+            self.cursor.settle([everything[number] for number in sorted({again, *others})])
+
+    def _settle(self, picked: list[int]) -> None:
+        closed = self.cursor.settle([self.unsettled[number] for number in picked])
+        for number in picked:
+            self.settled[number] = self.unsettled.pop(number)
+        complete = [first for first, members in self.open.items() if members <= self.settled.keys()]
+        assert [one.first for one in closed] == complete
+        for first in complete:
+            del self.open[first]
+
+    @invariant()
+    def agrees(self) -> None:
+        assert numbers(self.cursor.unsettled()) == sorted(self.unsettled)
+        watermark = min(self.unsettled, default=self.scan)
+        assert self.cursor.statistics() == CursorStatistics(watermark, len(self.open), len(self.unsettled))
+
+
+TestCursorMachine = CursorMachine.TestCase

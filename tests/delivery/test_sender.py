@@ -1,0 +1,234 @@
+"""One attempt: what a destination may raise or return, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import anyio
+import pytest
+from doorstep.engine.clock import Clock
+from doorstep.engine.delivery import Plan
+from doorstep.engine.delivery.sender import RequestSender, SinkSender, Split, sender_for
+from doorstep.engine.errors import (
+    DestinationError,
+    EventNotSupported,
+    Fault,
+    InvalidEventPayload,
+    RetryError,
+    TransportError,
+    ValidationError,
+)
+from doorstep.engine.model import (
+    DELIVERED,
+    Batch,
+    Envelope,
+    Event,
+    Failure,
+    Filtered,
+    Receipt,
+    Request,
+    Response,
+    Verdict,
+)
+from doorstep.engine.routing import Route
+from doorstep.engine.sdk.destination import Destination, RequestDestination, Sink
+from doorstep.engine.settings import Settings
+
+pytestmark = pytest.mark.anyio
+RECEIPT = Receipt("test", 0.0, 0.0)
+
+
+def batch(*numbers: int) -> Batch:
+    return Batch([Envelope(number, b"{}", Event("track"), RECEIPT) for number in numbers])
+
+
+def plan(destination: Destination[Any]) -> Plan:
+    return Plan(version="1", route=Route(name="a", integration="A"), destination=destination, timeout_s=5.0)
+
+
+class Wire:
+    """A transport that gives one answer and remembers what was sent."""
+
+    def __init__(self, answer: Response | TransportError) -> None:
+        self.answer = answer
+        self.sent: list[tuple[Request, float]] = []
+        self.closed = 0
+
+    async def send(self, request: Request, timeout_s: float) -> Response:
+        self.sent.append((request, timeout_s))
+        if isinstance(self.answer, TransportError):
+            raise self.answer
+        return self.answer
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Told(RequestDestination[Settings]):
+    """Does in `request` as it is told."""
+
+    label = "Told"
+    description = "For tests."
+    Settings = Settings
+
+    def __init__(self, requests: Callable[[Batch], Iterable[tuple[Request, Batch]]] | None = None) -> None:
+        super().__init__(Settings())
+        self._requests = requests
+
+    def request(self, batch: Batch) -> Request:
+        return Request("POST", "http://receiver/", body=b"%d" % len(batch))
+
+    def requests(self, batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        return self._requests(batch) if self._requests else super().requests(batch)
+
+    def sign(self, request: Request, batch: Batch, at: float) -> Request:
+        return Request(request.method, request.url, {"at": f"{at:g}"}, request.body)
+
+
+async def attempted(destination: Told, wire: Wire, *numbers: int) -> Verdict | Split:
+    async def open_transport(plan: Plan) -> Any:
+        return wire
+
+    sender = sender_for(plan(destination), open_transport, Clock(utc=lambda: 1700.0))
+    assert isinstance(sender, RequestSender)
+    await sender.open()
+    try:
+        return await sender.attempt(batch(*numbers))
+    finally:
+        await sender.close()
+
+
+async def test_a_batch_is_one_request_signed_at_the_moment_it_goes_out() -> None:
+    wire = Wire(Response(200))
+    assert await attempted(Told(), wire, 1, 2, 3) == DELIVERED
+    assert wire.sent == [(Request("POST", "http://receiver/", {"at": "1700"}, b"3"), 5.0)]
+    assert wire.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [("connect_refused", Fault.TRANSIENT), ("tls", Fault.CONFIGURATION), ("invalid_request", Fault.EVENT)],
+)
+async def test_a_transport_error_is_a_failure_with_its_code(code: str, fault: Fault) -> None:
+    verdict = await attempted(Told(), Wire(TransportError(code, "why")), 1)
+    assert verdict == Failure(fault, code, detail=f"{code}: why")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValidationError("v"), Failure(Fault.EVENT, "validation_error", detail="v")),
+        (InvalidEventPayload("p"), Failure(Fault.EVENT, "invalid_event_payload", detail="p")),
+        (RetryError("r", after=7.0), Failure(Fault.TRANSIENT, "retry_error", after=7.0, detail="r")),
+        (DestinationError("d"), Failure(Fault.FUNCTION, "function_error", detail="d")),
+        (KeyError("secret"), Failure(Fault.EVENT, "encoding_error", detail="KeyError")),
+        (EventNotSupported(), Failure(Fault.EVENT, "not_supported")),
+    ],
+)
+async def test_what_request_raises_about_a_batch_is_a_failure_and_nothing_is_sent(
+    error: Exception, expected: Failure
+) -> None:
+    def raising(batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        raise error
+
+    wire = Wire(Response(200))
+    assert await attempted(Told(raising), wire, 1, 2) == expected
+    assert wire.sent == []
+
+
+async def test_an_event_alone_that_is_not_supported_is_filtered() -> None:
+    def raising(batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        raise EventNotSupported
+
+    assert await attempted(Told(raising), Wire(Response(200)), 1) == [Filtered("not_supported")]
+
+
+async def test_a_batch_of_several_requests_is_split_and_what_is_in_none_is_left_out() -> None:
+    def by_parity(batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        for positions in ([0, 2], [1]):
+            yield Request("POST", "http://receiver/"), batch.take(positions)
+
+    wire = Wire(Response(200))
+    formed = await attempted(Told(by_parity), wire, 11, 12, 13, 14)
+    assert isinstance(formed, Split)
+    assert [[one.number for one in part.envelopes] for part in formed.parts] == [[11, 13], [12]]
+    assert formed.left_out == [3]
+    assert wire.sent == []
+
+
+async def test_one_request_with_the_whole_batch_goes_out_at_once() -> None:
+    def whole(batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        yield Request("PUT", "http://receiver/"), batch.take(range(len(batch)))
+
+    wire = Wire(Response(200))
+    assert await attempted(Told(whole), wire, 1, 2) == DELIVERED
+    assert [request.method for request, _ in wire.sent] == ["PUT"]
+
+
+async def test_a_sender_that_was_never_opened_closes() -> None:
+    async def open_transport(plan: Plan) -> Any:
+        raise OSError("no certificate")
+
+    sender = sender_for(plan(Told()), open_transport, Clock())
+    with pytest.raises(OSError, match="no certificate"):
+        await sender.open()
+    await sender.close()
+
+
+async def test_what_is_neither_kind_of_destination_is_refused() -> None:
+    class Neither(Destination[Settings]):
+        label = "Neither"
+        description = "For tests."
+        Settings = Settings
+
+    with pytest.raises(TypeError, match="Neither is neither a RequestDestination nor a Sink"):
+        sender_for(plan(Neither(Settings())), None, Clock())  # type: ignore[arg-type]  # it is refused before
+
+
+class File(Sink[Settings]):
+    """Writes as it is told."""
+
+    label = "File"
+    description = "For tests."
+    Settings = Settings
+
+    def __init__(self, does: Callable[[], Any]) -> None:
+        super().__init__(Settings())
+        self._does = does
+
+    async def write(self, batch: Batch) -> Verdict:
+        await self._does()
+        return DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError("disk full"), Failure(Fault.TRANSIENT, "io_error", detail="disk full")),
+        (TimeoutError(), Failure(Fault.TRANSIENT, "timeout")),
+        (RetryError("r", after=7.0), Failure(Fault.TRANSIENT, "retry_error", after=7.0, detail="r")),
+        (ValidationError("v"), Failure(Fault.EVENT, "validation_error", detail="v")),
+        (EventNotSupported(), [Filtered("not_supported")]),
+    ],
+)
+async def test_what_a_sink_raises_becomes_a_verdict(error: Exception, expected: Verdict) -> None:
+    async def fails() -> None:
+        raise error
+
+    assert await SinkSender(File(fails), 5.0).attempt(batch(1)) == expected
+
+
+async def test_any_other_error_of_a_sink_goes_through() -> None:
+    async def fails() -> None:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        await SinkSender(File(fails), 5.0).attempt(batch(1))
+
+
+async def test_a_sink_that_hangs_times_out() -> None:
+    start = anyio.current_time()
+    verdict = await SinkSender(File(anyio.sleep_forever), 5.0).attempt(batch(1))
+    assert verdict == Failure(Fault.TRANSIENT, "timeout")
+    assert anyio.current_time() - start == pytest.approx(5.0)

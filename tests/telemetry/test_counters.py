@@ -1,0 +1,127 @@
+"""Counters and histogram: the contract's identities, and how far a quantile may be off."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from doorstep.engine.telemetry import Counters, Histogram, IntakeCounters, Latency, Statistics
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_an_empty_histogram_knows_no_quantile() -> None:
+    assert Histogram().quantile(0.5) is None
+    assert Latency.of(Histogram()) == Latency(None, None)
+
+
+def test_a_histogram_tells_the_upper_bound_of_the_bucket() -> None:
+    histogram = Histogram()
+    histogram.record(0.010, 98)
+    histogram.record(1.0, 2)
+    assert histogram.count == 100
+    assert histogram.quantile(0.5) == pytest.approx(0.01025390625)
+    assert histogram.quantile(0.98) == pytest.approx(0.01025390625)
+    assert histogram.quantile(0.99) == 1.0625
+    assert Latency.of(histogram) == Latency(10.25, 1062.5)
+
+
+def test_nothing_and_less_count_as_the_smallest_there_is() -> None:
+    histogram = Histogram()
+    histogram.record(0.0)
+    histogram.record(-1.0)
+    assert histogram.count == 2
+    assert histogram.quantile(1.0) == pytest.approx(0.0, abs=1e-18)
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-9, 1e9), st.integers(1, 100)), min_size=1, max_size=50),
+    st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.75, 0.875, 1.0]),
+)
+def test_a_quantile_is_at_most_a_sixteenth_above_the_true_one_and_never_below(
+    values: list[tuple[float, int]], share: float
+) -> None:
+    histogram = Histogram()
+    for value, count in values:
+        histogram.record(value, count)
+    ranked = sorted(value for value, count in values for _ in range(count))
+    true = ranked[max(0, math.ceil(share * len(ranked)) - 1)]
+    quantile = histogram.quantile(share)
+    assert quantile is not None
+    assert true < quantile <= true * (1 + 1 / 16) * (1 + 1e-9)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["offer", "delivered", "filtered", "dead", "dropped"]), st.integers(1, 9))))
+def test_every_event_offered_is_in_one_final_count_or_pending(steps: list[tuple[str, int]]) -> None:
+    counters = Counters()
+    for what, count in steps:
+        match what:
+            case "offer":
+                counters.offered += count
+            case "delivered":
+                counters.count_delivered(count)
+            case "filtered":
+                counters.count_filtered(f"reason-{count}", count)
+            case "dead":
+                counters.count_dead(f"reason-{count}")
+            case "dropped":
+                counters.count_dropped(count)
+    s = counters.statistics(parked=3, state="closed")
+    assert s.offered == s.delivered + sum(s.filtered.values()) + s.dead_lettered + s.parked + s.pending + s.dropped
+    assert s.dead_lettered == sum(s.dead_reasons.values())
+
+
+def test_what_was_received_is_what_was_accepted_refused_or_seen_before() -> None:
+    intake = IntakeCounters()
+    intake.accepted, intake.duplicates = 5, 2
+    intake.rejected = {"not_json": 3, "not_utf8": 1}
+    assert intake.received == 11
+
+
+def test_statistics_are_a_copy() -> None:
+    counters = Counters()
+    counters.count_filtered("trigger", 8)
+    before = counters.statistics(parked=0, state="closed")
+    counters.count_filtered("trigger")
+    assert before.filtered == {"trigger": 8}
+
+
+def test_the_summary_is_the_contracts() -> None:
+    counters = Counters()
+    counters.offered = 998
+    counters.count_delivered(990)
+    counters.count_filtered("trigger", 8)
+    counters.attempts = 4
+    counters.latency_s.record(0.0117, 990)
+    statistics = Statistics(
+        received=1000,
+        accepted=998,
+        duplicates=0,
+        rejected={"not_json": 2},
+        duration_s=1.23,
+        destinations={"hook": counters.statistics(parked=0, state="closed")},
+    )
+    assert statistics.summary() == {
+        "received": 1000,
+        "accepted": 998,
+        "duplicates": 0,
+        "rejected": {"not_json": 2},
+        "duration_s": 1.23,
+        "destinations": {
+            "hook": {
+                "offered": 998,
+                "pending_before": 0,
+                "replayed": 0,
+                "delivered": 990,
+                "filtered": {"trigger": 8},
+                "dead_lettered": 0,
+                "parked": 0,
+                "pending": 0,
+                "dropped": 0,
+                "expired": 0,
+                "attempts": 4,
+                "retried": 0,
+                "latency_ms": {"p50": 11.72, "p99": 11.72},
+            }
+        },
+    }
