@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .app import Engine
     from .clock import Clock
-    from .config import Config, load_config
+    from .config import Changes, Config, load_config
     from .errors import Closed, ConfigError, DoorstepError, Problem
+    from .model import Rejection
     from .pipeline import Acceptance
-    from .telemetry import DestinationStatistics, Statistics
+    from .telemetry import DestinationStatistics, Latency, Statistics
 
 __all__ = [
     "Acceptance",
+    "Changes",
     "Clock",
     "Closed",
     "Config",
@@ -31,7 +33,9 @@ __all__ = [
     "DestinationStatistics",
     "DoorstepError",
     "Engine",
+    "Latency",
     "Problem",
+    "Rejection",
     "Statistics",
     "load_config",
 ]
@@ -39,10 +43,11 @@ __all__ = [
 _HOMES = {
     ".app": ("Engine",),
     ".clock": ("Clock",),
-    ".config": ("Config", "load_config"),
+    ".config": ("Changes", "Config", "load_config"),
     ".errors": ("Closed", "ConfigError", "DoorstepError", "Problem"),
+    ".model": ("Rejection",),
     ".pipeline": ("Acceptance",),
-    ".telemetry": ("DestinationStatistics", "Statistics"),
+    ".telemetry": ("DestinationStatistics", "Latency", "Statistics"),
 }
 
 

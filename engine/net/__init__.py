@@ -10,7 +10,8 @@ imports nothing of the engine but `model`, `settings`, `secret` and `errors`.
 
 from __future__ import annotations
 
+from .opening import open_transport
 from .settings import NetSettings, TlsSettings
-from .transport import Transport, TransportStatistics, open_transport
+from .transport import Transport, TransportStatistics
 
 __all__ = ["NetSettings", "TlsSettings", "Transport", "TransportStatistics", "open_transport"]

@@ -1,23 +1,19 @@
-"""The contract of a transport, what both implementations share, and the choice between them."""
+"""The contract of a transport, and what both implementations share."""
 
 from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from importlib import metadata
 from types import TracebackType
 from typing import Protocol, Self
 
 import anyio
-import anyio.to_thread
 import msgspec
-import sniffio
 
 from ..errors import TransportError
 from ..model.exchange import Request, Response
 from .settings import NetSettings
-from .tls import tls_context
 from .wire import Target, parse_proxy, parse_target
 
 CONNECT_TIMEOUT_S = 5.0
@@ -136,35 +132,3 @@ def connect_timeout_s(timeout_s: float) -> float:
     Short of the whole, so that an address that does not answer is called `connect_timeout` and not `timeout`.
     """
     return min(CONNECT_TIMEOUT_S, 0.9 * timeout_s)
-
-
-async def open_transport(settings: NetSettings) -> Transport:
-    """A transport for the running event loop: aiohttp on asyncio, httpx2 on any other.
-
-    Reading certificates and importing the client take tens of milliseconds, so both happen here, in a worker thread:
-    `send` never blocks the loop. Raises ConfigError if a file or the proxy's address cannot be used.
-    """
-    load = _load_aiohttp if sniffio.current_async_library() == "asyncio" else _load_httpx
-    build = await anyio.to_thread.run_sync(load, settings)
-    return build()
-
-
-def _load_aiohttp(settings: NetSettings) -> Callable[[], Transport]:
-    from .aiohttp_transport import AiohttpTransport
-
-    return functools.partial(AiohttpTransport, settings, tls_context(settings.tls), user_agent())
-
-
-def _load_httpx(settings: NetSettings) -> Callable[[], Transport]:
-    from .httpx_transport import HttpxTransport
-
-    return functools.partial(HttpxTransport, settings, tls_context(settings.tls), user_agent())
-
-
-@functools.cache
-def user_agent() -> str:
-    """`Doorstep/<version>`; reads the installed distribution, so not on the event loop."""
-    try:
-        return f"Doorstep/{metadata.version('doorstep')}"
-    except metadata.PackageNotFoundError:
-        return "Doorstep"

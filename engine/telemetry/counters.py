@@ -81,5 +81,9 @@ class Counters:
             attempts=self.attempts,
             retried=self.retried,
             failed=dict(self.failed),
-            latency_ms=Latency.of(self.latency_s),
+            latency_ms=Latency(*map(self._latency_ms, (0.5, 0.99))),
         )
+
+    def _latency_ms(self, share: float) -> float | None:
+        seconds = self.latency_s.quantile(share)
+        return None if seconds is None else round(seconds * 1000, 2)

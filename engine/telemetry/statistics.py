@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 
-from .histogram import Histogram
-
 _IN_SUMMARY = (
     "offered",
     "pending_before",
@@ -29,11 +27,6 @@ class Latency(msgspec.Struct, frozen=True):
 
     p50: float | None = None
     p99: float | None = None
-
-    @classmethod
-    def of(cls, seconds: Histogram) -> Latency:
-        """Read off a histogram of seconds."""
-        return cls(*(None if q is None else round(q * 1000, 2) for q in map(seconds.quantile, (0.5, 0.99))))
 
 
 class DestinationStatistics(msgspec.Struct, frozen=True, kw_only=True):
