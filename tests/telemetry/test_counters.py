@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 
 def test_an_empty_histogram_knows_no_quantile() -> None:
     assert Histogram().quantile(0.5) is None
-    assert Latency.of(Histogram()) == Latency(None, None)
+    assert Counters().statistics(parked=0, state="closed").latency_ms == Latency(None, None)
 
 
 def test_a_histogram_tells_the_upper_bound_of_the_bucket() -> None:
-    histogram = Histogram()
+    counters = Counters()
+    histogram = counters.latency_s
     histogram.record(0.010, 98)
     histogram.record(1.0, 2)
     assert histogram.count == 100
     assert histogram.quantile(0.5) == pytest.approx(0.01025390625)
     assert histogram.quantile(0.98) == pytest.approx(0.01025390625)
     assert histogram.quantile(0.99) == 1.0625
-    assert Latency.of(histogram) == Latency(10.25, 1062.5)
+    assert counters.statistics(parked=0, state="closed").latency_ms == Latency(10.25, 1062.5)
 
 
 def test_nothing_and_less_count_as_the_smallest_there_is() -> None:
