@@ -11,6 +11,7 @@ their layers: `app` knows all of them, `model` none.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ __all__ = [
     "Statistics",
     "load_config",
 ]
+
+# A program that has not set up logging sees nothing of ours, as is usual; `doorstep run` sets it up.
+logging.getLogger("doorstep").addHandler(logging.NullHandler())
 
 _HOMES = {
     ".app": ("Engine",),

@@ -11,7 +11,7 @@ import random as _random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeAlias
 
 import msgspec
@@ -31,7 +31,7 @@ from .pipeline import Acceptance, Pipeline
 from .routing import Route, compile_fql
 from .telemetry import IntakeCounters, Statistics
 
-Event: TypeAlias = bytes | str | Mapping[str, Any]
+Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
 OpenTransport: TypeAlias = Callable[[NetSettings], Awaitable[Transport]]
 
 DRAIN_S = 30.0
@@ -94,9 +94,9 @@ class Engine:
         """Takes an event, or several in order: JSON as bytes or str, or a mapping. Returns once they are stored.
 
         Bad events are in the result's `rejected`, never an exception. Waits while the engine has no room. Raises `Closed`
-        after the end, TypeError for what is no event at all.
+        after the end.
         """
-        lines = [_line(event) for event in ([events] if isinstance(events, bytes | str | Mapping) else events)]
+        lines = [_line(event) for event in _each(events)]
         results = []
         for start in range(0, len(lines), PIECE_EVENTS):
             piece = lines[start : start + PIECE_EVENTS]
@@ -156,9 +156,9 @@ class Engine:
             received=self._intake.received,
             accepted=self._intake.accepted,
             duplicates=self._intake.duplicates,
-            rejected=dict(self._intake.rejected),
+            rejected=MappingProxyType(dict(self._intake.rejected)),
             duration_s=round(now - (self._started or now), 3),
-            destinations=dict(self._fleet.statistics()),
+            destinations=MappingProxyType(dict(self._fleet.statistics())),
         )
 
     def __repr__(self) -> str:
@@ -195,10 +195,26 @@ class Engine:
         )
 
 
-def _line(event: Event) -> bytes:
-    if isinstance(event, bytes):
-        return event.strip()
-    return event.strip().encode() if isinstance(event, str) else msgspec.json.encode(event)
+_ONE_EVENT = (bytes, bytearray, memoryview, str, Mapping)
+
+
+def _each(events: object) -> Iterable[object]:
+    return events if isinstance(events, Iterable) and not isinstance(events, _ONE_EVENT) else [events]
+
+
+def _line(event: object) -> bytes:
+    """One event as one line. What cannot be written as JSON becomes a line that is refused for that reason."""
+    try:
+        if isinstance(event, str):
+            line = event.encode("utf-8", "surrogatepass")  # a lone surrogate: refused as not_utf8
+        else:
+            line = bytes(event) if isinstance(event, bytes | bytearray | memoryview) else msgspec.json.encode(event)
+    except UnicodeEncodeError:
+        return b"\xff"
+    except (TypeError, ValueError, RecursionError):
+        return b""
+    # JSON that is spread over lines is legal here; in a string there can be no line end.
+    return line.strip().replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def _read(lines: Iterable[bytes], start: int) -> Lines:

@@ -100,6 +100,7 @@ class Webhook(RequestDestination[WebhookSettings]):
     label = "Webhook"
     description = "Sends events as JSON to any URL: batched or one by one, signed and compressed if you like."
     Settings = WebhookSettings
+    limits = Limits(are_fixed=False)
 
     def __init__(self, settings: WebhookSettings) -> None:
         super().__init__(settings)
@@ -117,7 +118,7 @@ class Webhook(RequestDestination[WebhookSettings]):
     @classmethod
     def tuned(cls, settings: WebhookSettings) -> Limits:
         if settings.format == "single":
-            return msgspec.structs.replace(cls.limits, max_events=1, max_wait_s=0.0)
+            return msgspec.structs.replace(cls.limits, max_events=1, max_wait_s=0.0, are_fixed=True)
         return cls.limits
 
     def request(self, batch: Batch) -> Request:

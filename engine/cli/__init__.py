@@ -9,11 +9,15 @@ set up: signals, logging, the event loop, the garbage collector. Nothing imports
 from __future__ import annotations
 
 import os
+import signal
+import sys
 
 
 def main() -> None:
     """The entry point `doorstep`. Ends the process."""
     _fill_standard_descriptors()
+    if "run" in sys.argv:
+        _hold_hangups()
     from .commands import doorstep
 
     doorstep.main(prog_name="doorstep")
@@ -25,3 +29,13 @@ def _fill_standard_descriptors() -> None:
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)
+    if sys.stderr is None:  # as it is where 2 was closed; what is said to nobody must fail nowhere
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def _hold_hangups() -> None:
+    """SIGHUP means `reload`, from the first moment on: one that comes before the engine can is kept until it can (`running.run`).
+
+    SIGINT and SIGTERM end the process as they end any other: nothing was read yet, so there is nothing to finish or to sum up.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])

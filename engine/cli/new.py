@@ -7,9 +7,20 @@ from pathlib import Path
 import click
 
 from ..scaffold import Kind, default_directory, how_it_is_found, new_destination
+from .commands import refuse_later
 
 
-@click.group("new")
+class Kinds(click.Group):
+    """Says of a kind that a later version brings that it is one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        refuse_later(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+
+@click.group("new", cls=Kinds)
 def new_command() -> None:
     """Makes a working template, with its test."""
 

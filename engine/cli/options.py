@@ -10,7 +10,7 @@ import click
 
 from ..errors import ConfigError, Problem
 from ..units import parse_duration
-from .commands import VERBOSE
+from .commands import LOG_FORMAT, VERBOSE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,4 +74,5 @@ def _remember_verbose(ctx: click.Context, _: click.Parameter, verbose: bool) -> 
 
 
 def _inherit_format(ctx: click.Context, _: click.Parameter, log_format: str | None) -> str:
-    return log_format or ctx.find_root().params.get("log_format") or "text"
+    ctx.meta[LOG_FORMAT] = log_format or ctx.meta.get(LOG_FORMAT, "text")
+    return str(ctx.meta[LOG_FORMAT])

@@ -5,7 +5,9 @@ options -> Config (files, or `--to`) -> Wanted -> running.run, on the event loop
 
 from __future__ import annotations
 
+import errno
 import json
+import sys
 
 import click
 
@@ -126,6 +128,8 @@ def _tell_as_text(statistics: Statistics) -> None:
 
 
 def _tell_as_json(statistics: Statistics) -> None:
+    if sys.stdout is None:  # click would say nothing to nobody, and raise nothing
+        raise OSError(errno.EBADF, "standard output is closed")
     click.echo(json.dumps(statistics.summary()))
 
 

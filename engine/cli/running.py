@@ -80,12 +80,12 @@ async def run(wanted: Wanted) -> Ended:
     with Leftovers(wanted.leftovers) as leftovers, open_inputs(wanted.config, wanted.source) as inputs:
         current = Run(wanted, inputs)
         with anyio.open_signal_receiver(*_ENDINGS, signal.SIGHUP) as signals:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # held since `main`
             await current.live(signals)
             statistics = await current.account(leftovers)
             _tell(wanted.tell, statistics)
-            signal.pthread_sigmask(
-                signal.SIG_BLOCK, _ENDINGS
-            )  # all is said: too late to be killed for a wrong exit code
+            # All is said: too late to be killed for a wrong exit code.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [*_ENDINGS, signal.SIGHUP])
     return Ended(statistics, INTERNAL if current.failed else 0)
 
 
@@ -220,8 +220,10 @@ def _tune_collector() -> None:
 
 
 def _tell(tell: Callable[[Statistics], None], statistics: Statistics) -> None:
-    """The summary; if nobody reads it any more, that is no error of ours."""
+    """The summary. If nobody reads it any more, that is no error of ours; a full disk is none either, but somebody wants to know."""
     try:
         tell(statistics)
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for the flush at the very end
+        if not isinstance(error, BrokenPipeError):
+            _log.error("the summary could not be written", extra={"facts": {"error": error.strerror}})

@@ -41,12 +41,12 @@ def headline(statistics: Statistics) -> str:
 
 
 def destinations_table(statistics: Statistics) -> Table:
-    """A row for each destination."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("destination")
-    table.add_column("state")
-    for name in ("delivered", "filtered", "given up", "dropped", "pending", "retried", "p50 ms", "p99 ms"):
-        table.add_column(name, justify="right")
+    """A row for each destination, in 80 columns: where it is too wide, long names go on in the next line, and no number is cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column("destination", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    for name in ("delivered", "filtered", "given-up", "dropped", "pending", "retried", "p99 ms"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, one in statistics.destinations.items():
         table.add_row(name, state_of(one), *_numbers(one))
     return table
@@ -65,7 +65,4 @@ def milliseconds(value: float | None) -> str:
 def _numbers(one: DestinationStatistics) -> list[str]:
     counts = [one.delivered, sum(one.filtered.values()), one.dead_lettered, one.dropped + one.expired]
     waiting = [one.pending + one.parked, one.retried]
-    return [f"{count:,}" for count in counts + waiting] + [
-        milliseconds(one.latency_ms.p50),
-        milliseconds(one.latency_ms.p99),
-    ]
+    return [*(f"{count:,}" for count in counts + waiting), milliseconds(one.latency_ms.p99)]

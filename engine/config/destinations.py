@@ -54,7 +54,7 @@ def _kind(builder: Builder, catalogue: Catalogue, path: Path) -> AnyDestination 
 
 def _check_limits(builder: Builder, path: Path, table: dict[str, Any], limits: Limits) -> None:
     batch = builder.built.get((*path, "batch"))
-    if not isinstance(batch, BatchSettings):
+    if not limits.are_fixed or not isinstance(batch, BatchSettings):
         return
     most: list[tuple[str, int, int, str]] = [
         ("max_events", batch.max_events, limits.max_events, str(limits.max_events)),

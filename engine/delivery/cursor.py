@@ -33,18 +33,19 @@ class _Open:
         self.flags = bytearray(self.left)
 
     def check(self, envelopes: Sequence[Envelope]) -> bool:
-        """Whether nothing else is unsettled between the first and the last of them: the usual case, and no work per event.
+        """Whether nothing else is unsettled between the first and the last of them: then they are settled as one range.
 
-        Raises ValueError if one of them is settled.
+        Raises ValueError if one of them is settled. Only gaps (filtered events, say) cost a look at each.
         """
         flags, first = self.flags, self.chunk.first
         start, stop = envelopes[0].number - first, envelopes[-1].number - first + 1
-        if not flags[start] and not flags[stop - 1] and flags.count(0, start, stop) == len(envelopes):
-            return True
-        again = next((envelope.number for envelope in envelopes if flags[envelope.number - first]), None)
-        if again is not None:
+        if stop - start == len(envelopes):
+            again = flags.find(1, start, stop) + first
+        else:
+            again = next((e.number for e in envelopes if flags[e.number - first]), first - 1)
+        if again >= first:
             raise ValueError(f"event {again} is settled already")
-        return False
+        return flags.count(0, start, stop) == len(envelopes)
 
     def settle(self, envelopes: Sequence[Envelope], whole: bool) -> None:
         """Sets their flags; `whole` is what `check` said."""

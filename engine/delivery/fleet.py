@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
@@ -22,6 +23,8 @@ from .sender import sender_for
 from .state import DestinationState
 from .supervisor import Supervisor
 
+_log = logging.getLogger("doorstep.delivery")
+
 
 class _Served(msgspec.Struct, eq=False):
     state: DestinationState
@@ -38,6 +41,7 @@ class Fleet:
         self._clock = clock
         self._random = random
         self._served: dict[str, _Served] = {}
+        self._removed: list[DestinationState] = []
         self._table = RoutingTable([])
         self._stopped = Alarm()
         self._running = 0
@@ -49,9 +53,10 @@ class Fleet:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         self._tasks.cancel_scope.cancel()
-        return await self._tasks.__aexit__(kind, error, traceback)
+        # Not told of an error in the block: it would come out wrapped in a group, where the caller's `except` does not find it.
+        await self._tasks.__aexit__(None, None, None)
 
     # In ----------------------------------------------------------------------------------------------------------
 
@@ -68,9 +73,7 @@ class Fleet:
         wanted = {plan.name: plan for plan in plans}
         self._table = RoutingTable([plan.route for plan in wanted.values()])
         for name in self._served.keys() - wanted.keys():
-            gone = self._served.pop(name)
-            gone.supervisor.stop()
-            gone.state.reader.close()
+            self._remove(name)
         for name, plan in wanted.items():
             served = self._served.get(name)
             if served is None:
@@ -87,6 +90,13 @@ class Fleet:
         state.counters.offered = log.end - start
         return _Served(state, self._supervise(state))
 
+    def _remove(self, name: str) -> None:
+        """It pins nothing any more, and stops. What it then has left is dropped (`_watch`); its numbers stay."""
+        gone = self._served.pop(name)
+        gone.supervisor.stop()
+        gone.state.reader.close()
+        self._removed.append(gone.state)
+
     def _scan(self, name: str, chunk: Chunk) -> list[str | None] | None:
         return self._table.scan(name, chunk)
 
@@ -98,13 +108,15 @@ class Fleet:
 
         supervisor = Supervisor(state, make_actor, self._clock)
         self._running += 1
-        self._tasks.start_soon(self._watch, supervisor)
+        self._tasks.start_soon(self._watch, supervisor, state)
         return supervisor
 
-    async def _watch(self, supervisor: Supervisor) -> None:
+    async def _watch(self, supervisor: Supervisor, state: DestinationState) -> None:
         try:
             await supervisor.run()
         finally:
+            if state in self._removed:
+                _drop_left(state)
             self._running -= 1
             self._stopped.ring()
 
@@ -123,7 +135,8 @@ class Fleet:
     async def drain_healthy(self, deadline_s: float) -> None:
         """On a signal: as `drain`, but for destinations that work, and for `deadline_s` at most."""
         now = self._clock.monotonic()
-        with anyio.move_on_after(deadline_s):
+        longest_s = max((state.plan.timeout_s for state in self._states()), default=0.0)
+        with anyio.move_on_after(deadline_s - min(longest_s, deadline_s / 2)):  # the rest is for what is in flight then
             async with anyio.create_task_group() as drains:
                 progress = _Progress(now)
                 for state in self._states():
@@ -140,9 +153,14 @@ class Fleet:
             now = self._clock.monotonic()
             if state.counters.settled != settled:
                 settled, progress.at = state.counters.settled, now
-            begun = state.opened_at if state.opened_at or state.budget.statistics().crashes else now
-            progress.at = max(progress.at, begun or 0.0)
+            if state.opened_at is not None:
+                progress.at = max(progress.at, state.opened_at)
+            elif not state.budget.statistics().crashes:
+                progress.at = now  # it has not even begun
             left_s = progress.at + patience_s - now
+            if left_s <= 0 and not healthy_only:
+                facts = {"destination": state.plan.name, "pending": state.counters.pending, "waited_s": patience_s}
+                _log.warning("nothing moves any more: not waited for any longer", extra={"facts": facts})
             if left_s <= 0 or (healthy_only and not state.is_working(now)):
                 return
             await state.progress.wait(min(left_s, 1.0))
@@ -169,19 +187,28 @@ class Fleet:
     def drop_pending(self) -> None:
         """Counts everything without a final outcome as dropped. For after `stop`, when it will not be kept."""
         for state in self._states():
-            state.take_left()
-            state.counters.count_dropped(state.counters.pending)
+            _drop_left(state)
 
     def statistics(self) -> Mapping[str, DestinationStatistics]:
         """By destination."""
         now = self._clock.monotonic()
-        return {name: served.state.statistics(now) for name, served in self._served.items()}
+        statistics = {name: served.state.statistics(now) for name, served in self._served.items()}
+        for state in self._removed:
+            name, before = state.plan.name, state.statistics(now)
+            statistics[name] = statistics[name].plus(before) if name in statistics else before
+        return statistics
 
     def __repr__(self) -> str:
         return f"<Fleet of {len(self._served)} destinations>"
 
     def _states(self) -> list[DestinationState]:
         return [served.state for served in self._served.values()]
+
+
+def _drop_left(state: DestinationState) -> None:
+    dropped = state.drop_left()
+    if dropped:
+        _log.warning("events were dropped", extra={"facts": {"destination": state.plan.name, "dropped": dropped}})
 
 
 class _Progress(msgspec.Struct):

@@ -10,7 +10,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from ..errors import Fault
+from ..errors import Fault, TransportError
 from ..model.envelope import Envelope
 from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
 from ..policy.blame import Decision
@@ -70,7 +70,7 @@ def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breake
         return
     work.crashes += 1
     if work.crashes >= CRASHES:
-        _give_up(state, work, "actor_crashed", "", now)
+        _give_up(state, work, Failure(Fault.EVENT, "actor_crashed"), now)
     else:
         state.put_back(work, now)
 
@@ -110,7 +110,7 @@ def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], 
                 state.counters.count_filtered(reason)
             case Rejected(reason):
                 state.blame.rejected(1, reason, now)
-                _bury(state, work, envelope, reason, "", now)
+                _bury(state, work, envelope, Failure(Fault.EVENT, reason), now)
             case Retry(reason, after):
                 _park(state, work, envelope, reason, after, now)
     _settle(state, work, settled, now)
@@ -150,13 +150,12 @@ def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now:
 
 def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float) -> None:
     state.counters.count_failed(failure.reason)
+    _say_by_tens(state, "attempts fail", state.counters.failed[failure.reason], failure)
     if failure.fault is Fault.TRANSIENT or failure.fault is Fault.FUNCTION:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.CONFIGURATION:
         if breaker.state is State.HALF_OPEN:
-            breaker.record(
-                permit, False, now
-            )  # a probe must be proof; and released, it would be followed by another at once
+            breaker.record(permit, False, now)  # a probe must be proof, and another one must not follow at once
         else:
             breaker.release(permit)
         _refuse(state, work, failure, now)
@@ -176,7 +175,10 @@ def _fail_for_now(
     if failure.status == 429:
         state.limiter.slow(now)
         state.limiter.pause_until(now + state.schedule.inline_delay(1, failure.after), now)
-    work.mark = state.blame.mark()
+    if work.mark is None or breaker.state is not State.CLOSED:
+        work.mark = (
+            state.blame.mark()
+        )  # its quick tries begin here, or anew: none counts that was made while it was down
     work.tries += 1
     work.answered = failure.status is not None
     work.counted += is_events
@@ -205,7 +207,7 @@ def _refuse(state: DestinationState, work: Work, failure: Failure, now: float) -
     elif len(work.batch) > 1:
         _bisect(state, work, now)
     elif decision is Decision.EVENT:
-        _give_up(state, work, failure.reason, failure.detail, now)
+        _give_up(state, work, failure, now)
     else:
         state.put_back(work, now + state.schedule.inline_delay(work.tries + INLINE_TRIES, failure.after))
 
@@ -220,12 +222,12 @@ def _blame_event(state: DestinationState, work: Work, failure: Failure, now: flo
         _hold(state, failure, was_held)
         state.put_back(work, now)
     else:
-        _give_up(state, work, failure.reason, failure.detail, now)
+        _give_up(state, work, failure, now)
 
 
 def _hold(state: DestinationState, failure: Failure, was_held: bool) -> None:
     if not was_held:
-        facts = {"destination": state.plan.name, "reason": failure.reason, "detail": failure.detail[:200]}
+        facts = {"destination": state.plan.name, **_facts(failure)}
         _log.error("held: the destination needs attention, its events are kept", extra={"facts": facts})
 
 
@@ -265,23 +267,33 @@ def _park(
     if not state.schedule.gives_up(parked.attempts, waited_s):
         delay = state.schedule.delay(parked.attempts, after)
     if delay is None:
-        _bury(state, work, envelope, reason, "", now)
+        _bury(state, work, envelope, Failure(Fault.TRANSIENT, reason), now)
         return
     if work.parked is None:
         state.settle([envelope])
     state.parked.put(parked, now + delay)
 
 
-def _give_up(state: DestinationState, work: Work, reason: str, detail: str, now: float) -> None:
+def _give_up(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
     state.in_hand.discard(work)
-    _bury(state, work, work.batch.envelopes[0], reason, detail, now)
+    _bury(state, work, work.batch.envelopes[0], failure, now)
 
 
-def _bury(state: DestinationState, work: Work, envelope: Envelope, reason: str, detail: str, now: float) -> None:
-    """A dead letter. Until there is a store for them, it is counted and said (1st, 10th, 100th ... of a reason)."""
-    state.counters.count_dead(reason)
-    count = state.counters.dead[reason]
-    if count == 10 ** (len(str(count)) - 1):
-        facts = {"destination": state.plan.name, "reason": reason, "count": count, "number": envelope.number}
-        _log.warning("an event was given up", extra={"facts": facts | ({"detail": detail[:200]} if detail else {})})
+def _bury(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
+    """A dead letter. Until there is a store for them, it is counted and said."""
+    state.counters.count_dead(failure.reason)
+    _say_by_tens(state, "events were given up", state.counters.dead[failure.reason], failure)
     _settle(state, work, [envelope], now)
+
+
+def _say_by_tens(state: DestinationState, message: str, count: int, failure: Failure) -> None:
+    """In the log at the 1st, 10th, 100th ... of a reason: never silent, never a flood."""
+    if count == 10 ** (len(str(count)) - 1):
+        facts = {"destination": state.plan.name, **_facts(failure), "count": count}
+        _log.warning(message, extra={"facts": facts})
+
+
+def _facts(failure: Failure) -> dict[str, str]:
+    """What may be logged of a failure. Not what the receiver wrote, nor what a destination said of an event: either may be personal."""
+    said_by_us = failure.reason in TransportError.FAULTS
+    return {"reason": failure.reason, **({"detail": failure.detail[:200]} if said_by_us else {})}

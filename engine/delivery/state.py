@@ -7,6 +7,7 @@ found again. All methods are synchronous: no await stands between two writes tha
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from itertools import compress
 from operator import not_
@@ -32,6 +33,8 @@ from .parked import ParkedEvents
 from .plan import Plan
 from .turn import Turn
 from .work import Shelf, Work
+
+_log = logging.getLogger("doorstep.delivery")
 
 PARKED_MAX_BYTES = 16 * 2**20
 """Of events parked in memory, per destination; at the cap it takes in nothing new."""
@@ -123,6 +126,8 @@ class DestinationState:
             if self.plan.overflow == "drop_newest" and chunk.first == self.mailbox.next:
                 self._drop(chunk)
             return
+        if self.plan.overflow == "drop_newest":
+            self.reader.release(chunk)  # it holds what it has by itself: the log must not fill up because of it
         self.alarm.ring()
 
     def _drop(self, chunk: Chunk) -> None:
@@ -172,7 +177,7 @@ class DestinationState:
             work = self.shelf.take_due(now, in_order=self._in_order)
             if work is not None or not self._may_pass():
                 return work
-        work = self._choose_next(now)
+        work = (self.shelf.take_untried() if self._in_order else None) or self._choose_next(now)
         if work is not None and self.shelf:
             self.shelf.oldest.opinions += 1
         return work
@@ -262,6 +267,14 @@ class DestinationState:
         while batch := again.flush(due):
             self.shelf.put(Work(batch, self.plan.version), due)
 
+    def drop_left(self) -> int:
+        """Counts everything without a final outcome as dropped, and forgets it. Returns how many."""
+        self.take_left()
+        dropped = self.counters.pending
+        self.counters.count_dropped(dropped)
+        self.progress.ring()
+        return dropped
+
     # How it stands -----------------------------------------------------------------------------------------------
 
     @property
@@ -284,9 +297,16 @@ class DestinationState:
         is_down = self.is_down
         if self._down_since is None and not is_down:
             return
-        if self._down_since is not None:
+        if self._down_since is None:
+            self._log_change("down: only probes are sent", attempts_failed=dict(self.counters.failed))
+        else:
             self._down_s += now - self._down_since
+        if self._down_since is not None and not is_down:
+            self._log_change("working again", down_s=round(self._down_s, 1))
         self._down_since = now if is_down else None
+
+    def _log_change(self, message: str, **facts: object) -> None:
+        _log.warning(message, extra={"facts": {"destination": self.plan.name, **facts}})
 
     def down_s(self, now: float) -> float:
         """Seconds it was down in all, up to now."""
@@ -324,9 +344,13 @@ def _number(envelope: Envelope) -> int:
 
 
 def _window_for(plan: Plan) -> BatchWindow:
-    """With a key only if the destination tells events apart at all: asking it for every event would cost for nothing."""
+    """A batch is never bigger than the bucket, or the rate would not be kept. With a key only if the destination tells events
+    apart at all: asking it for every event would cost for nothing."""
     key = _safe(plan.destination.key) if type(plan.destination).key is not Destination.key else None
-    return BatchWindow(plan.batch.max_events, plan.batch.max_bytes, plan.batch.max_wait, key)
+    max_events = plan.batch.max_events
+    if plan.rate and plan.rate.unit == "events":
+        max_events = max(1, min(max_events, int(plan.rate.bucket)))
+    return BatchWindow(max_events, plan.batch.max_bytes, plan.batch.max_wait, key)
 
 
 def _safe(key: Callable[[Envelope], Hashable]) -> Callable[[Envelope], Hashable]:

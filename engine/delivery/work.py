@@ -20,6 +20,7 @@ class Work:
         "counted",
         "crashes",
         "due",
+        "identity",
         "mark",
         "opinions",
         "parked",
@@ -39,7 +40,7 @@ class Work:
         self.counted = 0
         """Those of them that count against its events."""
         self.mark: int | None = parked.mark if parked else None
-        """Successes of the destination at the last attempt."""
+        """Successes of the destination when its tries began: a failure counts against the events if there were more since."""
         self.attempted = parked is not None
         """Whether a request with these events was sent before: the next one is a retry."""
         self.answered = True
@@ -49,22 +50,21 @@ class Work:
         self.crashes = 0
         self.probes = 0
         self.due = 0.0
+        self.identity = batch.first << 32 | len(batch)
+        """Another one for every other batch of this destination. Of a split batch the first half goes on under that of the whole, so
+        that one event refused in it does not look like two batches refused."""
 
     @property
     def first(self) -> int:
         """The lowest number in it."""
         return self.batch.first
 
-    @property
-    def identity(self) -> int:
-        """Another one for every other batch of this destination; the same for the same batch again."""
-        return self.first << 32 | len(self.batch)
-
     def parts(self) -> list[Work]:
-        """Two works of half the batch each. They inherit what is known against the whole, so that each needs one try."""
+        """Two works of half the batch each. They inherit what is known against the whole."""
         halves = [Work(half, self.version) for half in self.batch.split()]
         for half in halves:
-            half.counted, half.mark, half.attempted, half.tries = self.counted, self.mark, self.attempted, self.tries
+            half.counted, half.mark, half.attempted = self.counted, self.mark, self.attempted
+        halves[0].identity = self.identity
         return halves
 
     def __repr__(self) -> str:
@@ -97,6 +97,10 @@ class Shelf:
         """The due one with the lowest number; `in_order`, the oldest or none."""
         candidates = self._works[:1] if in_order else self._works
         return next((self._take(work) for work in candidates if not seconds_left(work.due, now)), None)
+
+    def take_untried(self) -> Work | None:
+        """The oldest of those that were never tried as they are, due or not."""
+        return next((self._take(work) for work in self._works if not work.tries), None)
 
     def take_unprobed(self) -> Work | None:
         """The oldest of those that were never a probe, due or not."""

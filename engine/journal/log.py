@@ -17,7 +17,7 @@ class Reader(Protocol):
         ...
 
     def release(self, chunk: Chunk) -> None:
-        """All of `chunk` is settled for this reader. Once per chunk."""
+        """This reader needs `chunk` no more: all of it is settled, or held elsewhere. To say so again changes nothing."""
         ...
 
     def close(self) -> None:

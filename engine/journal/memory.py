@@ -44,7 +44,6 @@ class MemoryReader:
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
-        self._closed = False
 
     async def read(self, number: int) -> Chunk | None:
         """The chunk that begins at `number`, or None at the end. Never waits."""
@@ -52,13 +51,11 @@ class MemoryReader:
         return held.chunk if held else None
 
     def release(self, chunk: Chunk) -> None:
-        """This reader is done with `chunk`. After `close` there is nothing left to be done with."""
-        if not self._closed:
-            self._log._release(self, [chunk.first])
+        """This reader is done with `chunk`; to say so again changes nothing."""
+        self._log._release(self, [chunk.first])
 
     def close(self) -> None:
         """This reader is done with everything."""
-        self._closed = True
         self._log._close_reader(self)
 
 
@@ -147,7 +144,9 @@ class MemoryLog:
 
     def _release(self, reader: MemoryReader, firsts: Iterable[int]) -> None:
         for first in firsts:
-            held = self._held[first]
+            held = self._held.get(first)
+            if held is None or reader not in held.readers:
+                continue
             held.readers.remove(reader)
             if not held.readers:
                 del self._held[first]

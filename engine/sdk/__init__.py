@@ -9,7 +9,8 @@ dead letters; a destination only says what a request looks like and what an answ
 events through a destination without a socket, and `sdk.conformance` is the suite that every destination passes. Neither is imported
 here: the second needs pytest and Hypothesis, which a running engine does not.
 
-This room imports `model` and what is below it; it never opens a socket or reads a clock.
+This room imports `model` and what is below it; it never opens a socket. A clock is read in one
+place only: for a `Retry-After` date in a response that does not say what time it is there.
 """
 
 from ..errors import EventNotSupported, Fault, InvalidEventPayload, RetryError, ValidationError

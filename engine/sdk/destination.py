@@ -37,6 +37,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Events a second; None = no limit known."""
     in_flight: int = 4
     """Requests at a time."""
+    are_fixed: bool = True
+    """Whether more in a request would be refused. False: these are good defaults, and the receiver is the user's own."""
 
 
 S = TypeVar("S", bound=Settings)

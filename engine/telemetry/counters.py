@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from .histogram import Histogram
 from .statistics import DestinationStatistics, Latency
 
@@ -72,15 +74,15 @@ class Counters:
             state=state,
             offered=self.offered,
             delivered=self.delivered,
-            filtered=dict(self.filtered),
+            filtered=MappingProxyType(dict(self.filtered)),
             dead_lettered=sum(self.dead.values()),
-            dead_reasons=dict(self.dead),
+            dead_reasons=MappingProxyType(dict(self.dead)),
             parked=parked,
             pending=self.pending - parked,
             dropped=self.dropped,
             attempts=self.attempts,
             retried=self.retried,
-            failed=dict(self.failed),
+            failed=MappingProxyType(dict(self.failed)),
             latency_ms=Latency(*map(self._latency_ms, (0.5, 0.99))),
         )
 

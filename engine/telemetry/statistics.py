@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -22,6 +24,10 @@ _IN_SUMMARY = (
 )
 
 
+_SUMMED = tuple(name for name in _IN_SUMMARY if name != "filtered")
+_BY_REASON = ("filtered", "dead_reasons", "failed")
+
+
 class Latency(msgspec.Struct, frozen=True):
     """Milliseconds from accepted to outcome; None before the first."""
 
@@ -38,7 +44,7 @@ class DestinationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     pending_before: int = 0
     replayed: int = 0
     delivered: int
-    filtered: dict[str, int]
+    filtered: Mapping[str, int]
     dead_lettered: int
     parked: int
     pending: int
@@ -49,9 +55,20 @@ class DestinationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     retried: int
     """Those of them that repeated an earlier one."""
     latency_ms: Latency
-    dead_reasons: dict[str, int] = {}
-    failed: dict[str, int] = {}
+    dead_reasons: Mapping[str, int] = {}
+    failed: Mapping[str, int] = {}
     """Failed attempts by reason."""
+
+    def plus(self, earlier: DestinationStatistics) -> DestinationStatistics:
+        """These numbers and those of an earlier destination of the same name, which was removed and has come back."""
+        sums = {name: getattr(self, name) + getattr(earlier, name) for name in _SUMMED}
+        sums |= {name: _plus(getattr(self, name), getattr(earlier, name)) for name in _BY_REASON}
+        return msgspec.structs.replace(self, **sums)
+
+    def summary(self) -> dict[str, Any]:
+        """Its part of the summary."""
+        numbers = {name: getattr(self, name) for name in _IN_SUMMARY}
+        return numbers | {"filtered": dict(self.filtered), "latency_ms": msgspec.to_builtins(self.latency_ms)}
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,14 +77,21 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     accepted: int
     duplicates: int
-    rejected: dict[str, int]
+    rejected: Mapping[str, int]
     duration_s: float
-    destinations: dict[str, DestinationStatistics]
+    destinations: Mapping[str, DestinationStatistics]
 
     def summary(self) -> dict[str, Any]:
         """What `--summary json` prints."""
-        numbers: dict[str, Any] = msgspec.to_builtins(self)
-        for name, destination in numbers["destinations"].items():
-            latency = destination["latency_ms"]
-            numbers["destinations"][name] = {key: destination[key] for key in _IN_SUMMARY} | {"latency_ms": latency}
-        return numbers
+        return {
+            "received": self.received,
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "rejected": dict(self.rejected),
+            "duration_s": self.duration_s,
+            "destinations": {name: destination.summary() for name, destination in self.destinations.items()},
+        }
+
+
+def _plus(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return MappingProxyType({key: one.get(key, 0) + other.get(key, 0) for key in [*one, *other]})

@@ -27,6 +27,19 @@ def test_the_version_costs_no_import_of_the_engine(doorstep_cli):
     assert imported.isdisjoint({"aiohttp", "rich", "anyio", "msgspec", "doorstep.engine.app"})
 
 
+@pytest.mark.parametrize("command", ["run", "filter", "demo", "new destination"])
+def test_every_command_prints_the_version_and_is_not_imported_for_it(doorstep_cli, command):
+    done = doorstep_cli(*command.split(), "--version", PYTHONPROFILEIMPORTTIME="1")
+    assert (done.returncode, done.stdout) == (0, doorstep_cli("--version").stdout)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert "click" in imported
+    assert imported.isdisjoint({"aiohttp", "rich", "anyio", "msgspec", f"doorstep.engine.cli.{command.split()[0]}"})
+
+
+def test_a_command_that_there_is_not_has_no_version(invoke):
+    assert invoke("chekc", "--version").exit_code == 2
+
+
 @pytest.mark.parametrize(
     "command",
     ["run", "check", "validate", "schema", "catalogue", "catalog", "filter", "new", "demo"],
@@ -50,6 +63,35 @@ def test_a_slip_of_the_hand_is_told_what_would_be_right(invoke, arguments, said)
     done = invoke(*arguments)
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tail crm --format json",
+        "status",
+        "pause crm",
+        "resume crm",
+        "forget crm",
+        "explain m-1",
+        "dlq ls",
+        "replay crm --since 1h",
+        "journal verify",
+        "test crm",
+        "map m.json",
+    ],
+)
+def test_a_command_of_a_later_version_is_told_from_a_slip(invoke, command):
+    done = invoke(*command.split())
+    assert done.exit_code == 2
+    assert f"Error: '{command.split()[0]}' is not in this version yet" in done.stderr
+
+
+def test_a_new_function_is_one_of_them_too(invoke, tmp_path):
+    done = invoke("new", "function", "price")
+    assert done.exit_code == 2
+    assert "Error: 'new function' is not in this version yet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unexpected_error_is_told_in_one_line_and_with_v_by_a_traceback(invoke, monkeypatch):

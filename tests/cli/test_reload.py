@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -51,6 +52,22 @@ def test_on_sighup_the_next_request_is_made_by_the_new_file(start, configure, ve
     code, stdout = process.end()
     assert code == 0
     assert summary_of(stdout)["destinations"]["hook"]["delivered"] == 3
+
+
+def test_a_sighup_during_the_start_is_obeyed_once_the_engine_runs(start, tmp_path, receiver):
+    """The configuration is a pipe: opening it to write waits until it is being read."""
+    text = '[[ingress]]\ntype = "tcp"\nlisten = "127.0.0.1:0"\n[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{}" }}'
+    pipe = tmp_path / "doorstep.toml"
+    os.mkfifo(pipe)
+    process = start("run")
+    with pipe.open("w") as config:
+        process.signal(signal.SIGHUP)
+        config.write(text.format(receiver.url("/one")))
+    process.wait_until_said("listening on")
+    pipe.write_text(text.format(receiver.url("/two")))
+    process.wait_until_said("reloaded changed=destinations.hook.settings.url")
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
 
 
 def test_a_watched_file_is_reloaded_when_it_changes(start, configure, version_seen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -181,6 +182,40 @@ def test_without_standard_streams_it_runs_all_the_same(command, environment, rec
     assert receiver.lines() == events(1)
 
 
+@pytest.mark.parametrize(
+    ("stdout", "why"), [(">&-", "standard output is closed"), (">/dev/full", "No space left on device")]
+)
+def test_a_summary_that_cannot_be_written_is_no_failure_but_said(
+    command, environment, receiver, events, tmp_path, stdout, why
+):
+    (tmp_path / "events").write_bytes(events(1)[0])
+    arguments = ["run", "--to", receiver.url(), "--from", str(tmp_path / "events"), "--summary", "json"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {stdout}', *command, *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert f"the summary could not be written error={why}\n".encode() in done.stderr
+
+
+def test_without_standard_error_the_events_arrive_all_the_same(command, environment, receiver, events):
+    arguments = ["run", "--to", receiver.url(), "--summary", "json"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" 2>&-', *command, *arguments],
+        input=b"{\n" + events(1)[0],
+        env=environment,
+        stdout=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert receiver.lines() == events(1)
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):
     """As of `doorstep run --to - | head -1`."""
     ours, theirs = os.pipe()
@@ -229,6 +264,19 @@ def test_a_wrong_configuration_starts_nothing(doorstep_cli, receiver, events, wr
     assert b"doorstep.toml:9: destinations.other.type" in done.stderr
     assert receiver.lines() == []
     assert not (tmp_path / "in.sock").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--log-format", "json", "run"], ["run", "--log-format", "json"]])
+def test_where_logs_are_json_so_is_what_is_wrong_with_the_configuration(doorstep_cli, write_config, arguments):
+    write_config('[engine]\nbackend = "trio"\nbakcend = "trio"\n[destinations.other]\ntype = "webhok"\n')
+    done = doorstep_cli(*arguments)
+    assert done.returncode == 78
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(one["level"], one["file"], one["line"], one["path"]) for one in told] == [
+        ("error", "doorstep.toml", 3, "engine.bakcend"),
+        ("error", "doorstep.toml", 5, "destinations.other.type"),
+    ]
+    assert "did you mean 'webhook'?" in told[1]["message"]
 
 
 def test_an_address_that_is_taken_is_a_configuration_error(invoke, receiver, write_config):

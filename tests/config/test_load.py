@@ -119,6 +119,16 @@ def test_what_the_user_says_holds_and_the_rest_still_comes_from_the_type(catalog
     assert hook.batch == BatchSettings(max_events=10, max_bytes=Size("1MiB"), max_wait=Duration("500ms"))
 
 
+def test_a_webhook_of_ones_own_may_take_more_than_the_default() -> None:
+    text = """
+        destinations.hook.type = "webhook"
+        destinations.hook.settings = { url = "http://127.0.0.1/" }
+        destinations.hook.batch = { max_events = 5000, max_bytes = "4MiB" }
+    """
+    batch = load_config(text=text).destinations["hook"].batch
+    assert (batch.max_events, batch.max_bytes) == (5000, 4 * 2**20)
+
+
 def test_limits_follow_the_settings_they_depend_on(catalogue: Catalogue) -> None:
     text = '[destinations.hook]\ntype = "acme"\nsettings = { url = "https://acme.example", single = true }'
     assert load(text, catalogue).destinations["hook"].batch.max_events == 1

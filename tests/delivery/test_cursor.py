@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from doorstep.engine.delivery.cursor import Cursor, CursorStatistics
 from doorstep.engine.model import Chunk, Envelope, Event, Receipt
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -64,6 +65,15 @@ def test_to_settle_one_again_raises_and_changes_nothing(
     with pytest.raises(ValueError, match="settled already"):
         cursor.settle(events(*again))
     assert numbers(cursor.unsettled()) == [1, 2, 4, 5, 11, 12]
+
+
+def test_one_settled_before_does_not_pass_for_another_that_is_not() -> None:
+    cursor, one = Cursor(1), chunk(1, 4)
+    cursor.open(one)
+    cursor.settle(one.envelopes[1:2])
+    with pytest.raises(ValueError, match="event 2 is settled already"):
+        cursor.settle([one.envelopes[0], one.envelopes[1], one.envelopes[3]])
+    assert numbers(cursor.unsettled()) == [1, 3, 4]
 
 
 @pytest.mark.parametrize("number", [0, 9, 10, 13])
@@ -145,3 +155,4 @@ class CursorMachine(RuleBasedStateMachine):
 
 
 TestCursorMachine = CursorMachine.TestCase
+TestCursorMachine.settings = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

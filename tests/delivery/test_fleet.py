@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.delivery import MailboxSettings
+from doorstep.engine.model import Response
 from doorstep.engine.policy.limiter import RateSettings
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
@@ -189,6 +190,117 @@ async def test_a_stalled_destination_that_blocks_stops_the_intake_at_the_memory_
         assert w.statistics("good").delivered == w.statistics("good").offered
 
 
+async def test_a_small_log_is_not_wedged_by_a_destination_that_may_drop(world: Any, receiver: Any) -> None:
+    """It holds what it has by itself: window, batches and mailbox together are far more than this log."""
+    async with world(memory_log=2**18) as w:
+        w.plan("good", receiver())
+        w.plan("bad", receiver(lambda ids, now: "timeout"), overflow="drop_newest", timeout_s=1e6)
+        w.reconcile()
+        with anyio.fail_after(600):
+            for _ in range(300):
+                await w.feed(100)
+        await anyio.sleep(1)
+        assert w.statistics("good").delivered == 30_000
+        assert w.statistics("bad").dropped > 10_000
+
+
+async def test_a_batch_is_never_bigger_than_the_bucket_so_that_the_rate_holds(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        w.plan("a", receiver(latency_s=0), rate=RateSettings(per_second=50, burst=10))
+        w.reconcile()
+        await w.feed(200)
+        start = anyio.current_time()
+        await w.fleet.drain(30)
+        requests = w.receivers["a"].requests
+        assert max(len(ids) for _, ids, _ in requests) == 10
+        assert sum(len(ids) for at, ids, _ in requests if at <= start + 1 + 1e-6) <= 10 + 50
+        assert anyio.current_time() - start == pytest.approx(3.8, abs=0.1)
+
+
+async def test_what_a_removed_destination_had_left_is_dropped_counted_and_its_numbers_go_on_when_it_is_back(
+    world: Any, receiver: Any
+) -> None:
+    async with world() as w:
+        w.plan("a", receiver(lambda ids, now: 200 if max(ids) <= 100 else 503))
+        w.reconcile()
+        await w.feed(100)
+        await anyio.sleep(1)
+        await w.feed(30)
+        await anyio.sleep(1)
+        plan = w.plans.pop("a")
+        w.reconcile()
+        await anyio.sleep(1)
+        s = w.statistics("a")
+        assert (s.offered, s.delivered, s.dropped, s.pending) == (130, 100, 30, 0)
+        w.plans["a"] = plan
+        w.receivers["a"] = receiver()
+        w.reconcile()
+        await w.feed(5)
+        await w.fleet.drain(30)
+        s = w.statistics("a")
+        assert (s.offered, s.delivered, s.dropped) == (135, 105, 30)
+
+
+async def test_on_a_signal_there_is_time_for_what_is_in_flight(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        slow = receiver(latency_s=0.3)
+        w.plan("a", slow, batch=BatchSettings(max_events=10))
+        w.reconcile()
+        await w.feed(20_000)
+        await anyio.sleep(0.1)
+        start = anyio.current_time()
+        await w.fleet.drain_healthy(2)
+        await w.fleet.stop(start + 2 - anyio.current_time())
+        assert anyio.current_time() - start <= 2
+        assert w.statistics("a").delivered == len(slow.order) > 0
+
+
+async def test_one_event_refused_with_401_in_a_batch_does_not_look_like_two_batches_refused(
+    world: Any, receiver: Any
+) -> None:
+    async with world() as w:
+        w.plan("a", receiver(lambda ids, now: 401 if 3 in ids else 200), in_flight=1)
+        w.reconcile()
+        await w.feed(500)
+        await w.fleet.drain(5)
+        s = w.statistics("a")
+        assert (s.delivered, s.dead_reasons, s.state) == (499, {"http_401": 1}, "closed")
+
+
+async def test_an_event_that_fails_with_500_in_one_of_many_batches_ends_up_alone(world: Any, receiver: Any) -> None:
+    """Its neighbours arrive. It stays parked: with nobody else to compare it with, no further try counts against it."""
+    async with world() as w:
+        batch = BatchSettings(max_events=100)
+        w.plan("a", receiver(lambda ids, now: 500 if 77 in ids else 200), batch=batch)
+        w.reconcile()
+        await w.feed(5000)
+        await w.fleet.drain(30)
+        s = w.statistics("a")
+        assert (s.delivered, s.dead_reasons, s.parked, s.pending) == (4999, {}, 1, 0)
+
+
+async def test_what_a_receiver_writes_is_never_logged(
+    world: Any, receiver: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Talkative(receiver):  # type: ignore[misc]  # a class from a fixture
+        async def send(self, request: Any, timeout_s: float) -> Any:
+            response = await super().send(request, timeout_s)
+            return Response(response.status, {}, b"ada@example.com is unknown")
+
+    async with world() as w:
+        w.plan("a", Talkative(lambda ids, now: 401))
+        w.plan("b", Talkative(lambda ids, now: 400))
+        w.plan("c", Talkative(lambda ids, now: 500))
+        w.reconcile()
+        await w.feed(20)
+        await w.fleet.drain(5)
+    said = str([(record.getMessage(), vars(record)) for record in caplog.records])
+    assert "http_401" in said
+    assert "http_400" in said
+    assert "http_500" in said
+    assert "ada@" not in said
+
+
 async def test_a_removed_destination_pins_nothing(world: Any, receiver: Any) -> None:
     async with world() as w:
         w.plan("good", receiver())
@@ -200,7 +312,7 @@ async def test_a_removed_destination_pins_nothing(world: Any, receiver: Any) -> 
         del w.plans["bad"]
         w.reconcile()
         assert w.log.statistics().chunks == 0
-        assert list(w.fleet.statistics()) == ["good"]
+        assert list(w.fleet.statistics()) == ["good", "bad"]
 
 
 async def test_a_new_destination_starts_with_what_comes(world: Any, receiver: Any) -> None:

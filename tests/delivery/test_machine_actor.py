@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
@@ -27,7 +27,7 @@ from doorstep.engine.settings import Duration, Settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "100"))
 """More of them find more: 5000 take some minutes."""
 LONG_S = 20_000.0
 """Longer than any schedule, hold, lease or backoff of a script."""
@@ -70,6 +70,18 @@ class Scripted(RequestDestination[Settings]):
                 raise RuntimeError("a bug in `request`")
         return Request("POST", "http://receiver/", body=b"[" + b",".join(batch.lines) + b"]")
 
+    def requests(self, batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        """`several`: a request for those picked and one for the others; `alone`: no request for the others."""
+        mind = self._mind()
+        picked = [position for position, one in enumerate(batch.envelopes) if mind.picks(one.number)]
+        others = [position for position, one in enumerate(batch.envelopes) if not mind.picks(one.number)]
+        if mind.how not in ("several", "alone") or not picked or not others:
+            yield self.request(batch), batch
+            return
+        for positions in (picked, others) if mind.how == "several" else (picked,):
+            part = batch.take(positions)
+            yield self.request(part), part
+
     def verdict(self, response: Response, batch: Batch) -> Verdict:
         if response.headers.get("how") == "crash":
             raise RuntimeError("a bug in `verdict`")
@@ -89,7 +101,7 @@ class Fickle:
         self.taken: Counter[int] = Counter()
         self.unsure: Counter[int] = Counter()
         self.order: list[int] = []
-        self.requests = self.in_flight = self.most_in_flight = 0
+        self.crashes = self.requests = self.in_flight = self.most_in_flight = 0
 
     async def open(self) -> Fickle:
         return self
@@ -125,6 +137,7 @@ class Fickle:
             case "crash" | "short" as how:
                 self._take(numbers)
                 self.unsure.update(numbers)
+                self.crashes += 1
                 return Response(200, {"how": how})
             case "reject" | "retry" | "filter" as how:
                 codes = [how if self.mind.picks(number) else "taken" for number in numbers]
@@ -152,9 +165,9 @@ class Fickle:
 everyones = st.sampled_from(
     [200, 200, 500, 503, 401, 404, 400, 422, 429, (429, 30.0), (503, 60.0), 302, "connect_refused", "reset", "timeout"]
 )
-somebodys = st.sampled_from(
-    [400, 413, 422, 404, 500, "cut", "crash", "short", "reject", "retry", "filter", "unsupported", "invalid", "broken"]
-)
+answered = [400, 413, 422, 404, 500, "cut", "crash", "short", "reject", "retry", "filter"]
+formed = ["unsupported", "invalid", "broken", "several", "alone"]
+somebodys = st.sampled_from([*answered, *formed])
 minds = st.one_of(
     st.builds(Mind, everyones),
     st.builds(Mind, somebodys, st.integers(2, 40), st.integers(0, 3)),
@@ -183,14 +196,20 @@ plans = st.fixed_dictionaries(
         "timeout_s": st.sampled_from([1.0, 10.0]),
     }
 )
-steps = st.one_of(
-    st.tuples(st.just("feed"), st.integers(1, 60)),
+pauses = st.sampled_from([0.0, 0.005, 0.015, 0.5, 3.0, 20.0, 90.0])
+scenes = st.tuples(
     st.tuples(st.just("mind"), minds),
-    st.tuples(st.just("wait"), st.sampled_from([0.0, 0.005, 0.015, 0.5, 3.0, 20.0, 90.0])),
-    st.tuples(st.just("reload"), plans),
-    st.tuples(st.just("restart"), plans),
-    st.tuples(st.just("cancel"), st.none()),
+    st.tuples(st.just("feed"), st.integers(1, 60)),
+    st.tuples(st.just("wait"), pauses),
+    st.one_of(
+        st.just(("wait", 3.0)),
+        st.tuples(st.sampled_from(["reload", "restart"]), plans),
+        st.just(("cancel", None)),
+        st.tuples(st.just("feed"), st.integers(1, 60)),
+    ),
+    st.tuples(st.just("wait"), pauses),
 )
+"""What a receiver is like for a while, and what else happens then."""
 machine = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -261,16 +280,17 @@ def play(world: Any, changes: dict[str, Any], script: list[tuple[str, Any]], hoo
             assert hook.requests <= 200 + 40 * w.fed + 2 * elapsed_s, "a receiver that refuses is not hammered"
             final = await played.end()
             played.assert_nothing_is_held()
+            asked_for = hook.crashes + sum(verb == "cancel" for verb, _ in script)
+            assert played.served.state.budget.statistics().crashes <= asked_for, "no actor crashes for another reason"
             return played, final
 
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 @machine
-@given(changes=plans, script=st.lists(steps, max_size=20))
-def test_every_event_comes_to_exactly_one_end(
-    world: Any, changes: dict[str, Any], script: list[tuple[str, Any]]
-) -> None:
+@given(changes=plans, acts=st.lists(scenes, min_size=1, max_size=6))
+def test_every_event_comes_to_exactly_one_end(world: Any, changes: dict[str, Any], acts: list[Any]) -> None:
+    script = [step for scene in acts for step in scene]
     hook = Fickle()
     played, final = play(world, changes, script, hook)
     heard = {number: count - hook.unsure[number] for number, count in hook.taken.items()}

@@ -10,6 +10,7 @@ from doorstep.engine.delivery import MailboxSettings
 from doorstep.engine.errors import InvalidEventPayload
 from doorstep.engine.model import DELIVERED, Batch, Envelope, Request, Response, Verdict
 from doorstep.engine.policy.breaker import BreakerSettings
+from doorstep.engine.policy.limiter import RateSettings
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.sdk.destination import RequestDestination, Sink
@@ -217,3 +218,39 @@ async def test_a_request_that_ends_after_its_destination_was_removed_harms_nobod
         await anyio.sleep(1)
         assert (state.counters.delivered, state.counters.pending, state.in_hand) == (5, 0, set())
         assert w.log.statistics().chunks == 0
+
+
+async def test_repeats_of_one_batch_do_not_open_the_breaker(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        w.plan("a", receiver(lambda ids, now: 503))
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(600)
+        s = w.statistics("a")
+        assert s.attempts > 10
+        assert s.state == "closed"
+
+
+async def test_who_is_cancelled_while_it_waits_for_the_limiter_gives_its_tokens_back(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        hook = receiver()
+        w.plan("a", hook, batch=ONE, rate=RateSettings(per_second=0.1, burst=3), in_flight=1)
+        w.reconcile()
+        start = anyio.current_time()
+        await w.feed(4)
+        await anyio.sleep(2)
+        w.fleet._served["a"].supervisor.scope.cancel()
+        await anyio.sleep(60)
+        assert [(round(at - start), ids) for at, ids, _ in hook.requests] == [(0, [1]), (0, [2]), (0, [3]), (10, [4])]
+
+
+async def test_one_event_refused_with_404_time_and_again_is_given_up(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        hook = receiver(lambda ids, now: 404 if 3 in ids else 200)
+        w.plan("a", hook, batch=ONE, in_flight=1)
+        w.reconcile()
+        await w.feed(9)
+        await w.fleet.drain(30)
+        s = w.statistics("a")
+        assert (s.delivered, s.dead_reasons) == (8, {"http_404": 1})
+        assert sum(3 in ids for _, ids, _ in hook.requests) > 1, "never at the first refusal"

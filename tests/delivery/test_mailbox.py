@@ -8,6 +8,7 @@ import pytest
 from doorstep.engine.delivery.mailbox import Mailbox, MailboxStatistics
 from doorstep.engine.errors import WouldBlock
 from doorstep.engine.model import Chunk, Envelope, Event, Receipt
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -113,3 +114,4 @@ class MailboxMachine(RuleBasedStateMachine):
 
 
 TestMailboxMachine = MailboxMachine.TestCase
+TestMailboxMachine.settings = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

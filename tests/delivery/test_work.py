@@ -6,6 +6,7 @@ import pytest
 from doorstep.engine.delivery.parked import Parked, ParkedEvents
 from doorstep.engine.delivery.work import Shelf, Work
 from doorstep.engine.model import Batch, Envelope, Event, Receipt
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -30,7 +31,7 @@ def test_the_parts_of_a_work_know_what_is_known_against_the_whole() -> None:
     parts = whole.parts()
     assert [[one.number for one in part.batch.envelopes] for part in parts] == [[1, 2, 3], [4, 5]]
     for part in parts:
-        assert (part.tries, part.counted, part.mark, part.attempted, part.version) == (4, 2, 17, True, "1")
+        assert (part.tries, part.counted, part.mark, part.attempted, part.version) == (0, 2, 17, True, "1")
         assert (part.probes, part.crashes, part.parked) == (0, 0, None)
 
 
@@ -178,6 +179,7 @@ class ShelfMachine(RuleBasedStateMachine):
 
 
 TestShelfMachine = ShelfMachine.TestCase
+TestShelfMachine.settings = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_reprs_say_what_there_is() -> None:

@@ -58,6 +58,48 @@ async def test_submit_takes_bytes_text_and_mappings_and_names_what_it_rejects(re
     assert statistics.rejected == {"not_json": 1, "event_not_defined": 1}
 
 
+class OwnError(Exception):
+    """Of the program around the engine."""
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(receiver: Any) -> None:
+    async def break_off() -> None:
+        async with Engine(config(receiver.url)) as engine:
+            await engine.submit(EVENT % (1, 1))
+            raise OwnError("mine")
+
+    with pytest.raises(OwnError, match="mine"):
+        await break_off()
+
+
+async def test_whatever_is_submitted_is_accepted_or_rejected_never_an_exception(receiver: Any) -> None:
+    spread = b'{"type": "track",\r\n "userId": "u-1",\n "event": "Signed Up", "messageId": "m-1"}'
+    odd = [
+        "\ud800",
+        {"type": "track", "userId": "u", "event": "\ud800"},
+        {"type": object()},
+        None,
+        5,
+        bytearray(spread),
+    ]
+    async with Engine(config(receiver.url)) as engine:
+        receipt = await engine.submit(odd)
+        alone = [(await engine.submit(event)).rejected[0].reason for event in odd[:5]]
+    assert receipt.accepted == 1
+    assert [r.reason for r in receipt.rejected] == ["not_utf8", "not_utf8", "not_json", "not_object", "not_object"]
+    assert alone == ["not_utf8", "not_utf8", "not_json", "not_object", "not_object"]
+    assert engine.statistics().received == 11
+    assert receiver.bodies == [b"[" + spread.replace(b"\r\n", b"  ").replace(b"\n", b" ") + b"]"]
+
+
+async def test_statistics_are_frozen_all_through(receiver: Any) -> None:
+    async with Engine(config(receiver.url)) as engine:
+        statistics = engine.statistics()
+    for frozen in (statistics.destinations, statistics.rejected, statistics.destinations["hook"].filtered):
+        with pytest.raises(TypeError):
+            frozen["x"] = 1
+
+
 async def test_two_engines_in_one_process_know_nothing_of_each_other(receiver: Any, other_receiver: Any) -> None:
     async with Engine(config(receiver.url)) as one, Engine(config(other_receiver.url)) as other:
         await one.submit([EVENT % (n, n) for n in range(10)])

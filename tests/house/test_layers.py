@@ -93,6 +93,14 @@ def test_every_room_is_in_the_picture(root: Path) -> None:
     assert rooms - {"__init__"} <= set(HEIGHT)
 
 
+def test_contributors_are_shown_this_picture(root: Path) -> None:
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = [tuple(line.strip().split("   ")[0].split(" | ")) for line in text.splitlines() if line.startswith("    ")]
+    here = [tuple(room for room in rooms if next((root / "engine").glob(f"{room}*"), None)) for rooms in LAYERS]
+    wanted = [rooms for rooms in here if rooms]
+    assert [rooms for rooms in shown if rooms[0] in HEIGHT] == wanted
+
+
 def test_imports_go_downward_only(imports: Imports) -> None:
     below = [one for one, room, other in edges(imports("engine")) if HEIGHT.get(other, 1) >= HEIGHT[room]]
     assert shown(below) == []

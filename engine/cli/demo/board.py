@@ -20,12 +20,9 @@ LOOK_S = 0.25
 PRINT_S = 2.0
 _LOOKS = 8
 """A rate is over so many looks: two seconds."""
-CHARACTERS = {
-    "healthy": "answers at once",
-    "flaky": "slow, every fifth answer a 500",
-    "dead": "refuses connections",
-}
-BACK = "is back"
+CHARACTERS = "healthy answers at once, flaky slowly and every fifth time 500, dead {dead}"
+REFUSES = "not at all"
+BACK = "again"
 
 
 class Board:
@@ -36,7 +33,7 @@ class Board:
         self._rate = rate
         self._console = console_on(sys.stdout)
         self._looks: deque[Statistics] = deque(maxlen=_LOOKS + 1)
-        self._characters = dict(CHARACTERS)
+        self._dead = REFUSES
         self._opened = False
         self._waiting = 0
         self._back_at: float | None = None
@@ -52,7 +49,7 @@ class Board:
         statistics = self._look()
         if not self._console.is_terminal:
             self._console.print(self._picture(statistics))
-        self._characters["dead"] = BACK
+        self._dead = BACK
         self._back_at = statistics.duration_s
 
     def finish(self) -> None:
@@ -90,16 +87,16 @@ class Board:
 
     def _picture(self, statistics: Statistics) -> Group:
         table = Table(box=None, pad_edge=False)
-        for name in ("receiver", "what it does", "breaker"):
+        for name in ("receiver", "breaker"):
             table.add_column(name, no_wrap=True)
         for name in ("a second", "delivered", "retried", "pending", "dropped", "p99 ms"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for name, one in statistics.destinations.items():
             counts = [self._speed(name), one.delivered, one.retried, one.pending + one.parked, one.dropped]
             numbers = [f"{count:,.0f}" for count in counts]
-            table.add_row(name, self._characters[name], state_of(one), *numbers, milliseconds(one.latency_ms.p99))
+            table.add_row(name, state_of(one), *numbers, milliseconds(one.latency_ms.p99))
         head = f"after {statistics.duration_s:.1f} s: {statistics.accepted:,} events, {self._rate:,} a second, to three receivers"
-        return Group(head, table, "")
+        return Group(head, CHARACTERS.format(dead=self._dead), table, "")
 
     def _speed(self, name: str) -> float:
         """Deliveries a second, lately."""
