@@ -115,7 +115,14 @@ def test_an_entry_is_described_as_json_can_hold_it() -> None:
                 "secret": False,
             }
         ],
-        "limits": {"max_events": 500, "max_bytes": 524288, "max_wait_s": 0.1, "per_second": None, "in_flight": 1},
+        "limits": {
+            "max_events": 500,
+            "max_bytes": 524288,
+            "max_wait_s": 0.1,
+            "per_second": None,
+            "in_flight": 1,
+            "are_fixed": True,
+        },
     }
 
 
