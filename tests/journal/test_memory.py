@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
 import trio
 import trio.testing
+from anyio.abc import TaskGroup
 from doorstep.engine.clock import Clock
 from doorstep.engine.errors import Closed
 from doorstep.engine.journal import MemoryLog
@@ -20,6 +22,14 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.anyio
 EVENT_BYTES = 260
 """A line of this length costs a round thousand."""
+
+
+@asynccontextmanager
+async def in_time() -> AsyncIterator[TaskGroup]:
+    """A task group that fails, rather than hangs, if somebody waits for ever."""
+    with anyio.fail_after(1000):
+        async with anyio.create_task_group() as group:
+            yield group
 
 
 def events(count: int) -> Decoded:
@@ -115,7 +125,7 @@ async def test_who_waits_for_room_is_served_in_order_however_little_the_later_on
     log, stored = new(4)
     reader, _ = log.subscribe()
     first = await log.append(events(3), "0")
-    async with anyio.create_task_group() as group:
+    async with in_time() as group:
         for name, size in enumerate((4, 1, 1), start=1):
             group.start_soon(log.append, events(size), str(name))
             await anyio.sleep(1)
@@ -137,7 +147,7 @@ async def test_a_waiter_that_is_cancelled_lets_the_next_one_go(new: Any) -> None
         with scope:
             await log.append(events(4), "greedy")
 
-    async with anyio.create_task_group() as group:
+    async with in_time() as group:
         group.start_soon(greedy)
         await anyio.sleep(1)
         group.start_soon(log.append, events(1), "modest")
@@ -159,7 +169,7 @@ async def test_closing_refuses_who_comes_and_who_waits(new: Any) -> None:
             await log.append(events(1), name)
         refused.append(name)
 
-    async with anyio.create_task_group() as group:
+    async with in_time() as group:
         for name in "bc":
             group.start_soon(late, name)
             await anyio.sleep(1)
@@ -272,7 +282,7 @@ async def test_whoever_has_room_is_not_kept_waiting(new: Any) -> None:
     log, stored = new(4)
     reader, _ = log.subscribe()
     first = await log.append(events(4), "0")
-    async with anyio.create_task_group() as group:
+    async with in_time() as group:
         for name in "1234":
             group.start_soon(log.append, events(1), name)
             await anyio.sleep(1)
