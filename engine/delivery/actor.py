@@ -98,6 +98,7 @@ class Actor:
                 continue
             permit = await self._admitted(work, now)
             if permit is not None:
+                work.attempt = state.blame.begin()
                 return work, permit, state.breaker
         return None
 

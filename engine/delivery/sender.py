@@ -13,7 +13,7 @@ from ..clock import Clock
 from ..errors import DestinationError, EventNotSupported, Fault, RetryError, TransportError
 from ..model.batch import Batch
 from ..model.exchange import Request
-from ..model.outcome import Failure, Filtered, Verdict
+from ..model.outcome import Failure, Verdict
 from ..net.transport import Transport
 from ..sdk.destination import Destination, RequestDestination, Sink
 from .plan import OpenTransport, Plan
@@ -87,10 +87,10 @@ class RequestSender:
         except EventNotSupported:
             return _not_supported(batch)
         except DestinationError as error:
-            return _failure_of(error)
+            return _failure_of(error, sent=False)
         except Exception as error:
             _log.exception("a destination could not encode a batch", extra={"facts": {"events": len(batch)}})
-            return Failure(Fault.EVENT, "encoding_error", detail=type(error).__name__)
+            return Failure(Fault.EVENT, "encoding_error", sent=False, detail=type(error).__name__)
         if len(formed) == 1 and formed[0][1] is batch:
             return formed[0][0]
         parts = [part for _, part in formed]
@@ -120,7 +120,7 @@ class SinkSender:
         except EventNotSupported:
             return _not_supported(batch)
         except DestinationError as error:
-            return _failure_of(error)
+            return _failure_of(error, sent=True)
         except TimeoutError:
             return Failure(Fault.TRANSIENT, "timeout")
         except OSError as error:
@@ -131,12 +131,12 @@ class SinkSender:
         await self._sink.close()
 
 
-def _not_supported(batch: Batch) -> Verdict:
+def _not_supported(batch: Batch) -> Verdict | Split:
     if len(batch) == 1:
-        return [Filtered("not_supported")]
-    return Failure(Fault.EVENT, "not_supported")
+        return Split([], [0])
+    return Failure(Fault.EVENT, "not_supported", sent=False)
 
 
-def _failure_of(error: DestinationError) -> Failure:
+def _failure_of(error: DestinationError, *, sent: bool) -> Failure:
     after = error.after if isinstance(error, RetryError) else None
-    return Failure(error.fault, error.code, after=after, detail=str(error))
+    return Failure(error.fault, error.code, after=after, sent=sent, detail=str(error))

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from ..errors import Fault, TransportError
+from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
 from ..policy.blame import Decision
@@ -39,9 +40,10 @@ def conclude(
         breaker.release(permit)
         _split(state, work, verdict, now)
     else:
-        state.counters.attempts += 1
-        state.counters.retried += work.attempted
-        work.attempted = True
+        if not isinstance(verdict, Failure) or verdict.sent:
+            state.counters.attempts += 1
+            state.counters.retried += work.attempted
+            work.attempted = True
         if isinstance(verdict, Failure):
             _fail(state, work, permit, breaker, verdict, now)
         else:
@@ -88,7 +90,7 @@ def abandoned(state: DestinationState, work: Work, permit: Permit | None, breake
 def _succeed(state: DestinationState, work: Work, verdict: Delivered | list[Outcome], now: float) -> None:
     envelopes = work.batch.envelopes
     if isinstance(verdict, Delivered):
-        _proven(state, now)
+        _proven(state, work, now)
         state.in_hand.discard(work)
         state.counters.count_delivered(len(envelopes))
         _settle(state, work, envelopes, now)
@@ -100,24 +102,32 @@ def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], 
     """The receiver spoke of each event by itself, so each failure is the event's own."""
     state.in_hand.discard(work)
     settled = [e for e, o in zip(work.batch.envelopes, outcomes, strict=True) if isinstance(o, Delivered | Filtered)]
+    kept: list[Envelope] = []
     delivered = sum(isinstance(outcome, Delivered) for outcome in outcomes)
     if delivered:
-        _proven(state, now)
+        _proven(state, work, now)
         state.counters.count_delivered(delivered)
     for envelope, outcome in zip(work.batch.envelopes, outcomes, strict=True):
         match outcome:
             case Filtered(reason):
                 state.counters.count_filtered(reason)
             case Rejected(reason):
-                state.blame.rejected(1, reason, now)
-                _bury(state, work, envelope, Failure(Fault.EVENT, reason), now)
+                was_held = state.blame.held
+                failure = Failure(Fault.EVENT, reason)
+                if state.blame.rejected(1, reason, now) is Decision.HOLD:
+                    _hold(state, failure, was_held)
+                    kept.append(envelope)
+                else:
+                    _bury(state, work, envelope, failure, now)
             case Retry(reason, after):
                 _park(state, work, envelope, reason, after, now)
     _settle(state, work, settled, now)
+    if kept:
+        state.put_back(Work(Batch(kept), work.version, parked=work.parked), now)
 
 
-def _proven(state: DestinationState, now: float) -> None:
-    state.blame.succeeded(now)
+def _proven(state: DestinationState, work: Work, now: float) -> None:
+    state.blame.succeeded(now, work.attempt)
     if state.shelf:
         state.shelf.proven()
 
@@ -151,8 +161,11 @@ def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now:
 def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float) -> None:
     state.counters.count_failed(failure.reason)
     _say_by_tens(state, "attempts fail", state.counters.failed[failure.reason], failure)
-    if failure.fault is Fault.TRANSIENT or failure.fault is Fault.FUNCTION:
+    if failure.fault is Fault.TRANSIENT:
         _fail_for_now(state, work, permit, breaker, failure, now)
+    elif failure.fault is Fault.FUNCTION:
+        breaker.release(permit)
+        _fail_of_itself(state, work, failure, now)
     elif failure.fault is Fault.CONFIGURATION:
         if breaker.state is State.HALF_OPEN:
             breaker.record(permit, False, now)  # a probe must be proof, and another one must not follow at once
@@ -160,26 +173,42 @@ def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker,
             breaker.release(permit)
         _refuse(state, work, failure, now)
     else:
-        breaker.record(permit, True, now)
+        if failure.sent:
+            breaker.record(permit, True, now)
+        else:
+            breaker.release(permit)
         _blame_event(state, work, failure, now)
+
+
+def _fail_of_itself(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
+    """The destination's own code failed: three tries for an event alone."""
+    work.tries += 1
+    if len(work.batch) > 1:
+        _bisect(state, work, now)
+    elif work.tries < INLINE_TRIES:
+        state.put_back(work, now + state.schedule.inline_delay(work.tries, failure.after))
+    else:
+        _give_up(state, work, failure, now)
 
 
 def _fail_for_now(
     state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float
 ) -> None:
     is_events = work.mark is not None and state.blame.is_events(work.mark)
-    if is_events and breaker.state is State.HALF_OPEN:
+    if not failure.sent or (is_events and breaker.state is State.HALF_OPEN):
         breaker.release(permit)  # another one just got through: this failure says nothing of the destination
     else:
         breaker.record(permit, False, now, repeat=work.tries > 0)
     if failure.status == 429:
         state.limiter.slow(now)
+    if failure.status == 429 or (failure.status == 503 and failure.after):
         state.limiter.pause_until(now + state.schedule.inline_delay(1, failure.after), now)
     if work.mark is None or breaker.state is not State.CLOSED:
         work.mark = (
             state.blame.mark()
         )  # its quick tries begin here, or anew: none counts that was made while it was down
     work.tries += 1
+    work.failed_at = now
     work.answered = failure.status is not None
     work.counted += is_events
     if work.counted < (1 if work.parked else INLINE_TRIES):
@@ -201,6 +230,7 @@ def _refuse(state: DestinationState, work: Work, failure: Failure, now: float) -
     decision = state.blame.refused(work.identity, failure.reason, mark, now)
     work.mark = state.blame.mark()
     work.tries += 1
+    work.failed_at = now
     if decision is Decision.HOLD:
         _hold(state, failure, was_held)
         state.put_back(work, now)

@@ -43,6 +43,8 @@ PATIENCE = 3
 PATIENCE_UNANSWERED = 10
 """The same where order counts (`in_flight = 1`) and nobody answers. There, one other batch goes right after each failed try of the
 oldest: it would overtake only if the receiver came back in between, which an answer rules out and a time-out does not."""
+PASS_S = 0.1
+"""How long after a failed try of the oldest that other batch may go."""
 PROBES_IN_ORDER = 9
 """Where order counts, only each so-manieth probe is made with another batch than the oldest."""
 SHELF_LIMIT = 16
@@ -175,7 +177,7 @@ class DestinationState:
     def _choose_due(self, now: float) -> Work | None:
         if self.shelf:
             work = self.shelf.take_due(now, in_order=self._in_order)
-            if work is not None or not self._may_pass():
+            if work is not None or not self._may_pass(now):
                 return work
         work = (self.shelf.take_untried() if self._in_order else None) or self._choose_next(now)
         if work is not None and self.shelf:
@@ -189,13 +191,15 @@ class DestinationState:
         batch = self.window.flush(now) if self.flushing else self.window.take(now)
         return Work(batch, self.plan.version) if batch else self._choose_parked(now)
 
-    def _may_pass(self) -> bool:
+    def _may_pass(self, now: float) -> bool:
         """Whether another batch may go before what is on the shelf is due again."""
         if not self.shelf:
             return True
         if not self._in_order:
             return self.shelf.kept(PATIENCE) < self.plan.in_flight
         oldest = self.shelf.oldest
+        if now - oldest.failed_at > PASS_S:
+            return False
         return oldest.opinions <= oldest.tries - (PATIENCE if oldest.answered else PATIENCE_UNANSWERED)
 
     def _choose_parked(self, now: float) -> Work | None:
@@ -236,7 +240,7 @@ class DestinationState:
         if len(self.in_hand) >= self.plan.in_flight:
             return None
         times = [self.parked.next_due() if self.is_down else self.shelf.next_due(in_order=self._in_order)]
-        if not self.is_down and self._may_pass():
+        if not self.is_down and self._may_pass(now):
             window_due = self.window.due(now)
             times += [self.parked.next_due(), None if window_due is None else now + window_due]
         due = [time for time in times if time is not None]

@@ -15,11 +15,13 @@ class Work:
 
     __slots__ = (
         "answered",
+        "attempt",
         "attempted",
         "batch",
         "counted",
         "crashes",
         "due",
+        "failed_at",
         "identity",
         "mark",
         "opinions",
@@ -40,9 +42,12 @@ class Work:
         self.counted = 0
         """Those of them that count against its events."""
         self.mark: int | None = parked.mark if parked else None
-        """Successes of the destination when its tries began: a failure counts against the events if there were more since."""
+        """Of `Blame`, when its tries began: a failure counts against the events if another request got through since."""
         self.attempted = parked is not None
         """Whether a request with these events was sent before: the next one is a retry."""
+        self.attempt = 0
+        """Number of the attempt under way, or of the last one (`Blame.begin`)."""
+        self.failed_at = 0.0
         self.answered = True
         """Whether the receiver answered the last one, if only with an error."""
         self.opinions = 0

@@ -49,6 +49,8 @@ class Failure(msgspec.Struct, frozen=True):
     status: int | None = None
     after: float | None = None
     """Seconds, from `Retry-After`."""
+    sent: bool = True
+    """Whether there was a request at all; False: it could not be formed, so it says nothing about the receiver."""
     detail: str = ""
     """For people: an excerpt of the response or the error's text. Never in a counter's name."""
 

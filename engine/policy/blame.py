@@ -1,8 +1,8 @@
 """Whose failure it is: the event's, or the destination's. Also the *hold* that follows when it is the destination's set-up.
 
 The one idea (DESIGN.md, section 4): a failure counts against an event only if another request to the destination succeeded
-since the event's last attempt. So each batch remembers the count of successes at its attempt (`mark`), and a later count is the
-proof.
+since the event's last attempt. So each batch remembers how many attempts had begun when it failed (`mark`); one that began later and
+succeeds is the proof.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ class Decision(Enum):
     """Not clear yet: keep the batch aside and try another, or split it."""
     HOLD = "hold"
     """The destination's configuration: nothing is given up, somebody must act."""
-    DESTINATION = "destination"
-    """The destination is down: the slot keeps the batch, no attempt is consumed."""
 
 
 class HoldState(Enum):
@@ -84,6 +82,8 @@ class Blame:
 
     def __init__(self) -> None:
         self._successes = 0
+        self._begun = 0
+        self._proof = 0
         self._last_success: float | None = None
         self._suspect: int | None = None
         self._rejections: dict[str, RecentCount] = {}
@@ -109,25 +109,30 @@ class Blame:
         """Why it is held; None if it is not."""
         return self._reason
 
-    def succeeded(self, now: float) -> None:
-        """A request succeeded: the destination's set-up is right, so a hold ends by itself."""
+    def begin(self) -> int:
+        """An attempt begins: its number."""
+        self._begun += 1
+        return self._begun
+
+    def succeeded(self, now: float, attempt: int | None = None) -> None:
+        """Attempt number `attempt` (None: one that began just now) succeeded: the set-up is right, so a hold ends by itself."""
         self._successes += 1
+        self._proof = max(self._proof, self.begin() if attempt is None else attempt)
         self._last_success = now
         self._suspect = None
         if self._state is HoldState.HELD:
             self.resume()
 
     def mark(self) -> int:
-        """To be remembered with a batch at each of its attempts."""
-        return self._successes
+        """To be remembered with a batch when it fails: what began until now proves nothing about it."""
+        return self._begun
 
     def is_events(self, mark: int) -> bool:
-        """Whether another request succeeded since `mark`, so that a failure now counts against the events."""
-        return self._successes > mark
+        """Whether a request that began after `mark` succeeded, so that a failure now counts against the events.
 
-    def failed(self, mark: int) -> Decision:
-        """A transient failure (5xx, timeout, reset): EVENT or DESTINATION."""
-        return Decision.EVENT if self.is_events(mark) else Decision.DESTINATION
+        One that was under way already proves nothing: its answer may have been given before a key was revoked, and heard after.
+        """
+        return self._proof > mark
 
     def refused(self, batch_id: int, reason: str, mark: int, now: float) -> Decision:
         """A refusal that speaks of the set-up (401, 404, bad TLS): EVENT, SUSPECT or HOLD.

@@ -7,11 +7,11 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.delivery import MailboxSettings
-from doorstep.engine.model import Response
+from doorstep.engine.model import Rejected, Response
 from doorstep.engine.policy.limiter import RateSettings
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
-from doorstep.engine.settings import Duration, Size
+from doorstep.engine.settings import Duration, Settings, Size
 
 pytestmark = pytest.mark.anyio
 
@@ -253,6 +253,41 @@ async def test_on_a_signal_there_is_time_for_what_is_in_flight(world: Any, recei
         await w.fleet.stop(start + 2 - anyio.current_time())
         assert anyio.current_time() - start <= 2
         assert w.statistics("a").delivered == len(slow.order) > 0
+
+
+async def test_a_key_revoked_while_requests_are_under_way_costs_no_event(world: Any, receiver: Any) -> None:
+    """Answers given before the key was revoked may be heard after the first refusal: they prove nothing."""
+    async with world() as w:
+        revoked = anyio.current_time() + 1.05
+
+        class Racing(receiver):  # type: ignore[misc]  # a class from a fixture
+            async def send(self, request: Any, timeout_s: float) -> Any:
+                response = await super().send(request, timeout_s)
+                await anyio.sleep(0.2 if response.status == 200 else 0)
+                return response
+
+        w.plan("a", Racing(lambda ids, now: 200 if now < revoked else 401), batch=BatchSettings(max_events=1))
+        w.reconcile()
+        for _ in range(40):
+            await w.feed(3)
+            await anyio.sleep(0.05)
+        await anyio.sleep(60)
+        s = w.statistics("a")
+        assert (s.state, s.dead_lettered) == ("held", 0)
+
+
+async def test_items_refused_one_by_one_hold_the_destination_too(world: Any, receiver: Any, hook: Any) -> None:
+    class Picky(hook):  # type: ignore[misc]  # a class from a fixture
+        def verdict(self, response: Any, batch: Any) -> Any:
+            return [Rejected("bad_item")] * len(batch)
+
+    async with world() as w:
+        w.plan("a", receiver(), destination=Picky(Settings()))
+        w.reconcile()
+        await w.feed(700)
+        await anyio.sleep(30)
+        s = w.statistics("a")
+        assert (s.state, s.dead_lettered, s.pending) == ("held", 99, 601)
 
 
 async def test_one_event_refused_with_401_in_a_batch_does_not_look_like_two_batches_refused(

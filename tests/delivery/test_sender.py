@@ -25,7 +25,6 @@ from doorstep.engine.model import (
     Envelope,
     Event,
     Failure,
-    Filtered,
     Receipt,
     Request,
     Response,
@@ -118,12 +117,12 @@ async def test_a_transport_error_is_a_failure_with_its_code(code: str, fault: Fa
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (ValidationError("v"), Failure(Fault.EVENT, "validation_error", detail="v")),
-        (InvalidEventPayload("p"), Failure(Fault.EVENT, "invalid_event_payload", detail="p")),
-        (RetryError("r", after=7.0), Failure(Fault.TRANSIENT, "retry_error", after=7.0, detail="r")),
-        (DestinationError("d"), Failure(Fault.FUNCTION, "function_error", detail="d")),
-        (KeyError("secret"), Failure(Fault.EVENT, "encoding_error", detail="KeyError")),
-        (EventNotSupported(), Failure(Fault.EVENT, "not_supported")),
+        (ValidationError("v"), Failure(Fault.EVENT, "validation_error", sent=False, detail="v")),
+        (InvalidEventPayload("p"), Failure(Fault.EVENT, "invalid_event_payload", sent=False, detail="p")),
+        (RetryError("r", after=7.0), Failure(Fault.TRANSIENT, "retry_error", sent=False, after=7.0, detail="r")),
+        (DestinationError("d"), Failure(Fault.FUNCTION, "function_error", sent=False, detail="d")),
+        (KeyError("secret"), Failure(Fault.EVENT, "encoding_error", sent=False, detail="KeyError")),
+        (EventNotSupported(), Failure(Fault.EVENT, "not_supported", sent=False)),
     ],
 )
 async def test_what_request_raises_about_a_batch_is_a_failure_and_nothing_is_sent(
@@ -141,7 +140,7 @@ async def test_an_event_alone_that_is_not_supported_is_filtered() -> None:
     def raising(batch: Batch) -> Iterable[tuple[Request, Batch]]:
         raise EventNotSupported
 
-    assert await attempted(Told(raising), Wire(Response(200)), 1) == [Filtered("not_supported")]
+    assert await attempted(Told(raising), Wire(Response(200)), 1) == Split([], [0])
 
 
 async def test_a_batch_of_several_requests_is_split_and_what_is_in_none_is_left_out() -> None:
@@ -209,10 +208,10 @@ class File(Sink[Settings]):
         (TimeoutError(), Failure(Fault.TRANSIENT, "timeout")),
         (RetryError("r", after=7.0), Failure(Fault.TRANSIENT, "retry_error", after=7.0, detail="r")),
         (ValidationError("v"), Failure(Fault.EVENT, "validation_error", detail="v")),
-        (EventNotSupported(), [Filtered("not_supported")]),
+        (EventNotSupported(), Split([], [0])),
     ],
 )
-async def test_what_a_sink_raises_becomes_a_verdict(error: Exception, expected: Verdict) -> None:
+async def test_what_a_sink_raises_becomes_a_verdict(error: Exception, expected: Verdict | Split) -> None:
     async def fails() -> None:
         raise error
 

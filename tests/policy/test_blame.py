@@ -108,10 +108,21 @@ TestBesideAModel.settings = settings(max_examples=100, stateful_step_count=40, d
 def test_a_failure_is_the_events_only_after_another_request_succeeded() -> None:
     blame = Blame()
     mark = blame.mark()
-    assert (blame.is_events(mark), blame.failed(mark)) == (False, Decision.DESTINATION)
+    assert not blame.is_events(mark)
     blame.succeeded(0.0)
-    assert (blame.is_events(mark), blame.failed(mark)) == (True, Decision.EVENT)
-    assert blame.failed(blame.mark()) is Decision.DESTINATION
+    assert blame.is_events(mark)
+    assert not blame.is_events(blame.mark())
+
+
+def test_a_success_that_was_under_way_when_the_failure_was_heard_proves_nothing() -> None:
+    blame = Blame()
+    under_way, failing = blame.begin(), blame.begin()
+    assert under_way < failing
+    mark = blame.mark()
+    blame.succeeded(0.0, under_way)
+    assert not blame.is_events(mark)
+    blame.succeeded(1.0, blame.begin())
+    assert blame.is_events(mark)
 
 
 def test_two_batches_refused_with_no_success_in_between_hold_the_destination() -> None:
