@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 import trio.testing
 import uvloop
+from hypothesis import HealthCheck, settings
+
+# A machine that is busy is no failure of ours: no deadline for an example, no complaint that making them is slow.
+settings.register_profile("doorstep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("doorstep")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

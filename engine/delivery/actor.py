@@ -14,6 +14,7 @@ from ..clock import Clock
 from ..errors import DoorstepError, WouldBlock
 from ..policy.breaker import Breaker, Permit
 from ..policy.due import seconds_left
+from .choosing import Chooser
 from .sender import Sender
 from .settling import abandoned, conclude, crashed
 from .state import DestinationState
@@ -32,6 +33,7 @@ class Actor:
 
     def __init__(self, state: DestinationState, sender: Sender, clock: Clock) -> None:
         self._state = state
+        self._chooser = Chooser(state)
         self._sender = sender
         self._now = clock.monotonic
         self._stopping = False
@@ -85,15 +87,15 @@ class Actor:
         state = self._state
         while not self._stopping:
             now = self._now()
-            gate_s = state.gate_s(now)
+            gate_s = self._chooser.gate_s(now)
             if gate_s > 0:
                 await state.alarm.wait(gate_s)
                 continue
             if state.has_room(now):
                 await self._take_in(now)
-            work = state.choose(now)
+            work = self._chooser.choose(now)
             if work is None:
-                due_s = state.next_due(now)
+                due_s = self._chooser.next_due(now)
                 await state.alarm.wait(inf if due_s is None else due_s)
                 continue
             permit = await self._admitted(work, now)

@@ -15,11 +15,9 @@ from typing import TypeAlias
 
 from ..errors import WouldBlock
 from ..journal.log import Reader
-from ..model.batch import Batch
 from ..model.envelope import Chunk, Envelope
 from ..policy.blame import Blame
 from ..policy.breaker import Breaker, State
-from ..policy.due import seconds_left
 from ..policy.limiter import Limiter
 from ..policy.restart import RestartBudget
 from ..policy.retry import RetrySchedule
@@ -32,23 +30,12 @@ from .mailbox import Mailbox
 from .parked import ParkedEvents
 from .plan import Plan
 from .turn import Turn
-from .work import Shelf, Work
+from .work import PATIENCE, Shelf, Work
 
 _log = logging.getLogger("doorstep.delivery")
 
 PARKED_MAX_BYTES = 16 * 2**20
 """Of events parked in memory, per destination; at the cap it takes in nothing new."""
-PATIENCE = 3
-"""A batch keeps its slot for so many tries; then others may go, and what becomes of them tells whose fault it was."""
-PATIENCE_UNANSWERED = 10
-"""The same where order counts (`in_flight = 1`) and nobody answers. There, one other batch goes right after each failed try of the
-oldest: it would overtake only if the receiver came back in between, which an answer rules out and a time-out does not."""
-PASS_S = 0.1
-"""How long after a failed try of the oldest that other batch may go."""
-PROBES_IN_ORDER = 9
-"""Where order counts, only each so-manieth probe is made with another batch than the oldest."""
-SHELF_LIMIT = 16
-"""Batches that probing may take out of the window in the course of an outage."""
 
 Scan: TypeAlias = Callable[[Chunk], "list[str | None] | None"]
 
@@ -82,7 +69,6 @@ class DestinationState:
         self._random = random
         self._down_s = 0.0
         self._down_since: float | None = None
-        self._parked_last = False
         self._adopt(plan, now)
 
     # The plan ----------------------------------------------------------------------------------------------------
@@ -94,7 +80,6 @@ class DestinationState:
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)
         self.window = _window_for(plan)
-        self._in_order = plan.in_flight == 1
 
     def change(self, plan: Plan, now: float) -> None:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
@@ -155,97 +140,6 @@ class DestinationState:
         """Whether another chunk should be scanned now: not while a batch is ready, or too much is parked."""
         return not self.parked.is_full and self.window.due(now) != 0.0
 
-    # Choosing ----------------------------------------------------------------------------------------------------
-
-    def gate_s(self, now: float) -> float:
-        """Seconds until anything at all may be sent."""
-        hold_s = self.blame.probe_due(now) if self.blame.held else 0.0
-        return max(hold_s, self.breaker.wait_s(now))
-
-    def choose(self, now: float) -> Work | None:
-        """The next work to attempt, now in hand; None if nothing is due. Call only with the gate open.
-
-        What an earlier plan still has under way counts: no reload makes a destination get more at a time than it should.
-        """
-        if len(self.in_hand) >= self.plan.in_flight:
-            return None
-        work = self._choose_probe(now) if self.is_down else self._choose_due(now)
-        if work is not None:
-            self.in_hand.add(work)
-        return work
-
-    def _choose_due(self, now: float) -> Work | None:
-        if self.shelf:
-            work = self.shelf.take_due(now, in_order=self._in_order)
-            if work is not None or not self._may_pass(now):
-                return work
-        work = (self.shelf.take_untried() if self._in_order else None) or self._choose_next(now)
-        if work is not None and self.shelf:
-            self.shelf.oldest.opinions += 1
-        return work
-
-    def _choose_next(self, now: float) -> Work | None:
-        if not self._parked_last and (work := self._choose_parked(now)):
-            return work
-        self._parked_last = False
-        batch = self.window.flush(now) if self.flushing else self.window.take(now)
-        return Work(batch, self.plan.version) if batch else self._choose_parked(now)
-
-    def _may_pass(self, now: float) -> bool:
-        """Whether another batch may go before what is on the shelf is due again."""
-        if not self.shelf:
-            return True
-        if not self._in_order:
-            return self.shelf.kept(PATIENCE) < self.plan.in_flight
-        oldest = self.shelf.oldest
-        if now - oldest.failed_at > PASS_S:
-            return False
-        return oldest.opinions <= oldest.tries - (PATIENCE if oldest.answered else PATIENCE_UNANSWERED)
-
-    def _choose_parked(self, now: float) -> Work | None:
-        """Alternates with what is new, so that neither holds up the other."""
-        parked = self.parked.take_due(now)
-        if parked is None:
-            return None
-        self._parked_last = True
-        return Work(Batch([parked.envelope]), self.plan.version, parked=parked)
-
-    def _choose_probe(self, now: float) -> Work | None:
-        """The oldest batch not yet probed: it could be a batch itself that is the trouble."""
-        work = (
-            self._oldest_probe() or self._new_probe(now) or self.shelf.take_least_probed() or self._choose_parked(now)
-        )
-        if work is not None:
-            work.probes += 1
-            if self.blame.held:
-                self.blame.probed(now)
-        return work
-
-    def _oldest_probe(self) -> Work | None:
-        """The oldest of those not yet probed; where order counts, nearly always the oldest of all."""
-        if self._in_order and self.shelf:
-            oldest = self.shelf.oldest
-            if oldest.probes % PROBES_IN_ORDER < PROBES_IN_ORDER - 1:
-                return self.shelf.take_oldest()
-            oldest.probes += 1
-        return self.shelf.take_unprobed()
-
-    def _new_probe(self, now: float) -> Work | None:
-        """A batch out of the window, while the shelf is short."""
-        batch = self.window.flush(now) if len(self.shelf) < SHELF_LIMIT else None
-        return Work(batch, self.plan.version) if batch else None
-
-    def next_due(self, now: float) -> float | None:
-        """Seconds until `choose` is worth asking again if nothing else happens; None if nothing waits."""
-        if len(self.in_hand) >= self.plan.in_flight:
-            return None
-        times = [self.parked.next_due() if self.is_down else self.shelf.next_due(in_order=self._in_order)]
-        if not self.is_down and self._may_pass(now):
-            window_due = self.window.due(now)
-            times += [self.parked.next_due(), None if window_due is None else now + window_due]
-        due = [time for time in times if time is not None]
-        return seconds_left(min(due), now) if due else None
-
     # Out ---------------------------------------------------------------------------------------------------------
 
     def settle(self, envelopes: Sequence[Envelope]) -> None:
@@ -285,6 +179,11 @@ class DestinationState:
     def is_down(self) -> bool:
         """Only probes are sent."""
         return self.blame.held or self.breaker.state is not State.CLOSED
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether events are to be received in the order of their numbers."""
+        return self.plan.in_flight == 1
 
     def is_working(self, now: float) -> bool:
         """Whether waiting for it is likely to help: not if it is down, or nothing but failing tries is known of it."""

@@ -9,6 +9,9 @@ from ..model.batch import Batch
 from ..policy.due import seconds_left
 from .parked import Parked
 
+PATIENCE = 3
+"""A batch keeps its slot for so many tries; then others may go, and what becomes of them tells whose fault it was."""
+
 
 class Work:
     """A batch with its history. Two parts of a split batch are two works."""

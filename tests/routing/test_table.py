@@ -191,7 +191,7 @@ def test_a_line_is_read_once_for_all_destinations(monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_more_than_eight_chunks_are_kept_and_a_number_alone_does_not_identify_one() -> None:
-    table = RoutingTable([route("type = page")])
+    table = RoutingTable([route("type = page"), Route(name="other", integration="Webhook")])
     for first in range(20):
         assert table.scan("hook", chunk_of([{"type": "page"}], first)) is None
         assert table.scan("hook", chunk_of([{"type": "track"}], first)) == ["trigger"]
