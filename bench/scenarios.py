@@ -207,7 +207,7 @@ ISOLATION = Scenario(
         ],
     ),
     read=read_isolation,
-    goals=(*[Goal(f"kept_beside_{fault}", ">=", 0.95) for fault in FAULTS], RSS),
+    goals=tuple(Goal(f"kept_beside_{fault}", ">=", 0.95) for fault in FAULTS),
 )
 
 STALLED = Scenario(
