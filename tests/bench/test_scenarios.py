@@ -49,7 +49,9 @@ def test_every_metric_that_is_read_is_described_and_every_goal_is_among_them(sce
     assert {goal.sign for goal in scenario.goals} <= {">=", "<="}
 
 
-@pytest.mark.parametrize("scenario", [one for one in ALL if one.name != "isolation"], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    "scenario", [one for one in ALL if one.name != "isolation"], ids=lambda scenario: scenario.name
+)
 def test_memory_has_a_goal_where_throughput_is_measured(scenario: Scenario) -> None:
     assert [goal.bound for goal in scenario.goals if goal.metric == "rss_mib"] == [150]
 
