@@ -1,4 +1,4 @@
-"""What a user may set about a destination's mailbox and backlog."""
+"""What a user may set about a destination's mailbox."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ..settings import Duration, Settings, Size
+from ..settings import Settings, Size
 
 Overflow = Literal["block", "drop_newest"]
 
@@ -18,15 +18,3 @@ class MailboxSettings(Settings, frozen=True):
         "4MiB"
     )
     max_events: Annotated[int, Meta(ge=1, description="Events held ready.", examples=[100_000])] = 100_000
-
-
-class BacklogSettings(Settings, frozen=True):
-    """`backlog = { ... }`: what a destination that is behind may cost."""
-
-    max_bytes: Annotated[Size, Meta(description="Bytes of undelivered events kept for this destination.")] = Size(
-        "8GiB"
-    )
-    max_age: Annotated[Duration, Meta(description="How old an undelivered event may get.")] = Duration("72h")
-    when_full: Annotated[
-        Literal["block", "expire"], Meta(description="At the limit: stop the ingress, or let the oldest go, counted.")
-    ] = "block"
