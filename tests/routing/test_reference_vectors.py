@@ -105,8 +105,10 @@ def test_a_listed_case_really_differs_and_for_one_of_the_three_reasons(number: i
         assert re.search(TRAPS[reason.removeprefix("trap: ").partition(" (")[0]], case["fql"])
 
 
-def test_at_most_thirty_cases_differ() -> None:
-    assert len(DIFFERS) <= 30
+def test_the_two_lists_name_each_case_that_differs_once_and_do_not_grow_unnoticed() -> None:
+    """44 in all. The first release was to have at most 30: not met, the 15 refusals are on top of it."""
+    assert not DIFFERS.keys() & REFUSED.keys()
+    assert (len(DIFFERS), len(REFUSED)) == (29, 15)
 
 
 @pytest.mark.parametrize("number", REFUSED)
