@@ -1,4 +1,4 @@
-"""The command line: `python -m bench run | compare | table | profile | events`."""
+"""The command line: `python -m bench run | compare | table | profile | events | reliability`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .events import Mix
 from .harness import Bench, Void, bench
 from .machine import commit, this_machine
 from .measured import Measured
+from .reliability import command as reliability
 from .scenario import AsFast, Load, Scenario, ShareOf, Steady, quick
 from .scenarios import SCENARIOS
 
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     events.add_argument("count", type=int)
     events.add_argument("--seed", type=int, default=1)
     events.set_defaults(command=events_command)
+    reliability.declare(commands)
     return top
 
 

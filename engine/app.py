@@ -11,9 +11,11 @@ import random as _random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeAlias
 
+import anyio
 import msgspec
 
 from .catalogue import Catalogue
@@ -22,7 +24,8 @@ from .config.changes import Changes, changes, version
 from .config.settings import Config, DestinationSettings
 from .delivery import Fleet, Plan
 from .ingress import Ingress
-from .journal import MemoryLog
+from .journal import Log, MemoryLog, open_disk_log
+from .journal.committing import Limits
 from .model.decode import LineDecoder
 from .model.envelope import Envelope
 from .model.lines import Lines
@@ -64,19 +67,37 @@ class Engine:
         self._catalogue = catalogue or Catalogue.discover()
         self._intake = IntakeCounters()
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
-        self._log = MemoryLog(config.engine.memory_log, self._fleet.offer, self._clock, uuid.uuid4().hex)
-        decoder = LineDecoder(config.engine.spec, config.engine.max_event_bytes)
-        self._pipeline = Pipeline(decoder, self._log, self._intake)
         self._stack = AsyncExitStack()
         self._started: float | None = None
         self._ended: float | None = None
         self._stopped = False
 
     async def __aenter__(self) -> Engine:
-        await self._stack.enter_async_context(self._fleet)
-        self._started = self._clock.monotonic()
-        self._fleet.reconcile(self._plans(self._config), self._log)
+        plans = self._plans(self._config)
+        async with AsyncExitStack() as stack:
+            self._log = await self._open_log(stack)
+            decoder = LineDecoder(self._config.engine.spec, self._config.engine.max_event_bytes)
+            self._pipeline = Pipeline(decoder, self._log, self._intake)
+            await stack.enter_async_context(self._fleet)
+            self._started = self._clock.monotonic()
+            self._fleet.reconcile(plans, self._log)
+            self._stack = stack.pop_all()
         return self
+
+    async def _open_log(self, stack: AsyncExitStack) -> Log:
+        engine = self._config.engine
+        if engine.durability == "memory":
+            return MemoryLog(engine.memory_log, self._fleet.offer, self._clock, uuid.uuid4().hex, self._intake)
+        journal = open_disk_log(
+            Path(engine.data_dir),
+            on_stored=self._fleet.offer,
+            clock=self._clock,
+            counters=self._intake,
+            spec=engine.spec,
+            durability=engine.durability,
+            limits=Limits(engine.retention, engine.max_journal_bytes),
+        )
+        return await stack.enter_async_context(journal)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -112,13 +133,20 @@ class Engine:
     async def drain(self, patience_s: float = 30.0) -> None:
         """Takes nothing more, and returns when nothing is pending, or nothing moved for `patience_s`."""
         self._log.close()
+        await self._log.settled()
         await self._fleet.drain(patience_s)
 
     async def shut_down(self, deadline_s: float) -> None:
-        """On a signal: takes nothing more, lets destinations that work finish what they have, ends within `deadline_s`."""
+        """On a signal: takes nothing more, finishes the requests under way, ends within `deadline_s`.
+
+        What is only in memory would be lost: then destinations that work get time to finish what they have.
+        """
         self._log.close()
         start = self._clock.monotonic()
-        await self._fleet.drain_healthy(deadline_s)
+        with anyio.move_on_after(deadline_s / 2):
+            await self._log.settled()
+        if not self.keeps:
+            await self._fleet.drain_healthy(deadline_s)
         await self.stop(max(0.0, start + deadline_s - self._clock.monotonic()))
 
     async def stop(self, deadline_s: float) -> None:
@@ -139,6 +167,11 @@ class Engine:
     def drop_leftovers(self) -> None:
         """Counts what is left as dropped: nobody keeps it."""
         self._fleet.drop_pending()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what is left at the end is kept, for the next run."""
+        return self._config.engine.durability != "memory"
 
     # How it stands -----------------------------------------------------------------------------------------------
 

@@ -63,6 +63,14 @@ class Closed(DoorstepError):
     """The engine accepts no more events: it is shutting down. What was not yet accepted is the caller's to keep."""
 
 
+class JournalError(DoorstepError):
+    """The journal cannot be used: in other hands, of another version, damaged, or its disk fails. What it holds is untouched."""
+
+
+class JournalFull(DoorstepError):
+    """There is no room on the disk. Tried again by itself: until then nothing more is accepted."""
+
+
 class IllegalTransition(DoorstepError):
     """A policy was told of something that cannot happen in its state; nothing was changed. A bug, never retried."""
 

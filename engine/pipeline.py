@@ -1,6 +1,6 @@
 """The pipeline: from the lines of a read to events in the log. Everything an ingress hands on passes here.
 
-Lines -> LineDecoder -> (rejected: counted, sampled in the log output) -> log.append -> the fleet hears of it
+Lines -> LineDecoder -> (rejected: counted, sampled in the log output) -> log.take -> durable -> the fleet hears of it
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import logging
 
 import msgspec
 
-from .journal.log import Log
-from .model.decode import LineDecoder, Rejection
+from .journal import NOTHING, Log, Ticket
+from .model.decode import Decoded, LineDecoder, Rejection
 from .model.lines import Lines
 from .telemetry import IntakeCounters
 
@@ -39,20 +39,22 @@ class Pipeline:
         self._journal = log
         self._counters = counters
 
-    async def accept(self, read: Lines, source: str) -> None:
-        """`submit` for an ingress, which needs no answer but that it is dealt with."""
-        await self.submit(read, source)
+    async def accept(self, read: Lines, source: str) -> Ticket:
+        """See `Intake`. Waits while the log has no room; raises `Closed` after the end."""
+        return (await self._take(read, source))[1]
 
     async def submit(self, read: Lines, source: str) -> Acceptance:
-        """Stores what is an event and counts what is none. Waits while the log has no room; raises `Closed` after the end."""
+        """The same, and waits until what is an event is stored."""
+        decoded, ticket = await self._take(read, source)
+        first = await ticket.stored()
+        return Acceptance(len(decoded.lines), decoded.rejected, first)
+
+    async def _take(self, read: Lines, source: str) -> tuple[Decoded, Ticket]:
         decoded = self._decoder.decode(read)
-        first = None
-        if decoded.lines:
-            first = (await self._journal.append(decoded, source)).first
-            self._counters.accepted += len(decoded.lines)
+        ticket: Ticket = await self._journal.take(decoded, source) if decoded.lines else NOTHING
         for rejection in decoded.rejected:
             self._reject(rejection, source)
-        return Acceptance(len(decoded.lines), decoded.rejected, first)
+        return decoded, ticket
 
     def _reject(self, rejection: Rejection, source: str) -> None:
         rejected = self._counters.rejected

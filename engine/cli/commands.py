@@ -108,7 +108,12 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 def report(error: Exception, log_format: str, *, verbose: bool) -> int:
     """Says on stderr what went wrong, for whoever must act. Returns the exit code."""
-    from ..errors import ConfigError, FqlError  # here, because it costs a third of what `--version` takes
+    from ..errors import (
+        ConfigError,
+        FqlError,
+        JournalError,
+        JournalFull,
+    )  # here, because it costs a third of what `--version` takes
 
     cause = _only(error)
     if isinstance(cause, ConfigError):
@@ -117,6 +122,9 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
     if isinstance(cause, FqlError):
         click.echo(f"Error: {cause}", err=True)
         return exits.USAGE
+    if isinstance(cause, JournalError | JournalFull):
+        click.echo(f"Error: {cause}", err=True)
+        return exits.PENDING
     click.echo(f"Error: {type(cause).__name__}: {cause}", err=True)
     if verbose:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)

@@ -18,9 +18,14 @@ PENDING = 75
 CONFIGURATION = 78
 
 
-def exit_code(statistics: Statistics) -> int:
-    """Of a run that ended with these numbers. What is pending comes first, since only about that something is still to be done."""
+def exit_code(statistics: Statistics, *, kept_after_signal: bool = False) -> int:
+    """Of a run that ended with these numbers. What is pending comes first, since only about that something is still to be done.
+
+    `kept_after_signal`: somebody ended it, and what is pending is in the journal: all is well.
+    """
     destinations = statistics.destinations.values()
+    if kept_after_signal:
+        return OK
     if any(one.pending or one.parked for one in destinations):
         return PENDING
     lost = any(one.dead_lettered or one.dropped or one.expired for one in destinations)

@@ -15,8 +15,11 @@ from ..ingress import Ingress, StdinIngress, StdinSettings, open_ingress
 
 
 @contextmanager
-def open_inputs(config: Config, source: str | None) -> Iterator[list[Ingress]]:
+def open_inputs(config: Config, source: str | None, *, reads: bool = True) -> Iterator[list[Ingress]]:
     """All ingresses, `source` (a file's name) in place of standard input. Raises ConfigError; then none is open."""
+    if not reads:
+        yield []
+        return
     with ExitStack() as opened:
         inputs: list[Ingress] = []
         if source is not None and not any(isinstance(one, StdinSettings) for one in config.ingress):

@@ -10,6 +10,7 @@ import json
 import sys
 
 import click
+import msgspec
 
 from ..catalogue import Catalogue
 from ..config import Config, load_config
@@ -19,10 +20,6 @@ from .exits import exit_code
 from .options import DurationType, config_option, config_paths, log_options
 from .running import Wanted, run_on_loop
 
-JOURNAL = (
-    "needs the journal, which arrives with the next release: until then everything is held in memory; leave it out"
-)
-
 
 @click.command("run")
 @config_option
@@ -30,8 +27,12 @@ JOURNAL = (
     "--to", metavar="URL|-", help="Send every event to this webhook, or print it (-). Needs no file and takes none."
 )
 @click.option("--from", "source", metavar="FILE", help="Read this file in place of standard input.")
-@click.option("--data-dir", metavar="DIR", help="Where the journal lives. Not in this version.")
-@click.option("--no-input", is_flag=True, help="Finish a journal without reading more. Not in this version.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Where the journal lives; with --to, events are kept there and not in memory only.",
+)
+@click.option("--no-input", is_flag=True, help="Finish what is in the journal, without reading more.")
 @click.option(
     "--summary",
     type=click.Choice(["text", "json"]),
@@ -49,7 +50,7 @@ JOURNAL = (
 @click.option(
     "--leftovers",
     metavar="FILE",
-    help="Write events that are left at the end here (NDJSON), in place of dropping them.",
+    help="Without a journal: write events that are left at the end here (NDJSON), in place of dropping them.",
 )
 @click.option("--watch", is_flag=True, help="Reload when the configuration files change, as on SIGHUP.")
 @log_options
@@ -78,23 +79,26 @@ def run_command(
     and all is delivered. SIGTERM or Ctrl-C: takes nothing more, finishes what it can within --drain-timeout; a second one leaves
     at once. SIGHUP reloads the files.
 
-    Exit codes: 0 all delivered, or filtered on purpose; 3 some lines were rejected, or events dropped or given up; 75 events are
-    left, in the --leftovers file; 78 the configuration is wrong; 70 an internal error.
+    Exit codes: 0 all delivered, or filtered on purpose, or stopped by a signal with everything kept; 3 some lines were rejected, or
+    events dropped or given up; 75 events are left, in the journal (run --no-input goes on with them) or in the --leftovers file;
+    78 the configuration is wrong; 70 an internal error.
     """
     if to is not None and configs:
         raise click.UsageError(
             "--to needs no configuration file and takes none; write a [destinations.NAME] in the file instead", ctx
         )
-    _refuse_journal(data_dir, no_input)
     catalogue = Catalogue.discover()
     paths = [] if to is not None else config_paths(configs)
-    config = load_config(*paths, catalogue=catalogue) if to is None else destination_of(to, catalogue)
+    config = load_config(*paths, catalogue=catalogue) if to is None else destination_of(to, catalogue, data_dir)
+    config = _placed(config, data_dir)
+    _expect_fitting(config, no_input=no_input, leftovers=leftovers)
     configure_logging(log_format, verbose=verbose)
     wanted = Wanted(
         config=config,
         catalogue=catalogue,
         paths=paths,
         source=source,
+        reads=not no_input,
         drain_timeout_s=drain_timeout,
         leftovers=leftovers,
         watch=watch,
@@ -102,23 +106,46 @@ def run_command(
         tell=_tellers[summary],
     )
     ended = run_on_loop(wanted)
-    ctx.exit(ended.code or exit_code(ended.statistics))
+    ctx.exit(
+        ended.code
+        or exit_code(ended.statistics, kept_after_signal=ended.signalled and config.engine.durability != "memory")
+    )
 
 
-def destination_of(to: str, catalogue: Catalogue) -> Config:
+def destination_of(to: str, catalogue: Catalogue, data_dir: str | None = None) -> Config:
     """The configuration that `--to` stands for: a webhook `hook`, or a console `console`. Raises ConfigError."""
     url = json.dumps(to, ensure_ascii=False)  # a TOML string, too
+    durability = "memory" if data_dir is None else "disk"
     hook = f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = {url} }}'
+    destination = '[destinations.console]\ntype = "console"' if to == "-" else hook
     try:
-        return load_config(text='[destinations.console]\ntype = "console"' if to == "-" else hook, catalogue=catalogue)
+        return load_config(text=f'[engine]\ndurability = "{durability}"\n{destination}', catalogue=catalogue)
     except ConfigError as error:
         raise ConfigError([Problem("--to", problem.message, "command line") for problem in error.problems]) from error
 
 
-def _refuse_journal(data_dir: str | None, no_input: bool) -> None:
-    used = {"--data-dir": data_dir is not None, "--no-input": no_input}
-    if any(used.values()):
-        raise ConfigError([Problem(name, JOURNAL, "command line") for name, is_used in used.items() if is_used])
+def _placed(config: Config, data_dir: str | None) -> Config:
+    """With the journal where the command line says."""
+    if data_dir is None:
+        return config
+    if config.engine.durability == "memory":
+        message = 'engine.durability is "memory", which has no journal; write durability = "disk", or leave this out'
+        raise ConfigError([Problem("--data-dir", message, "command line")])
+    engine = msgspec.structs.replace(config.engine, data_dir=data_dir)
+    return msgspec.structs.replace(config, engine=engine)
+
+
+def _expect_fitting(config: Config, *, no_input: bool, leftovers: str | None) -> None:
+    in_memory = config.engine.durability == "memory"
+    problems = {}
+    if no_input and in_memory:
+        problems["--no-input"] = (
+            'finishes what is in a journal, and there is none: give --data-dir, or write durability = "disk"'
+        )
+    if leftovers is not None and not in_memory:
+        problems["--leftovers"] = "what is left stays in the journal, for the next run; leave this out"
+    if problems:
+        raise ConfigError([Problem(name, message, "command line") for name, message in problems.items()])
 
 
 def _tell_as_text(statistics: Statistics) -> None:

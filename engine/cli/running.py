@@ -51,6 +51,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The files that the configuration is from; none for `--to`."""
     source: str | None = None
     """A file to read in place of standard input."""
+    reads: bool = True
+    """Whether anything is read at all; if not, the run finishes what is in the journal."""
     drain_timeout_s: float = 30.0
     leftovers: str | None = None
     watch: bool = False
@@ -66,6 +68,8 @@ class Ended(msgspec.Struct, frozen=True):
     statistics: Statistics
     code: int = 0
     """An exit code that goes before what the numbers say; 0 for none."""
+    signalled: bool = False
+    """Whether a signal ended it, and nothing was cut short."""
 
 
 def run_on_loop(wanted: Wanted) -> Ended:
@@ -77,7 +81,10 @@ def run_on_loop(wanted: Wanted) -> Ended:
 
 async def run(wanted: Wanted) -> Ended:
     """One run, to its end. The summary has been told when it returns."""
-    with Leftovers(wanted.leftovers) as leftovers, open_inputs(wanted.config, wanted.source) as inputs:
+    with (
+        Leftovers(wanted.leftovers) as leftovers,
+        open_inputs(wanted.config, wanted.source, reads=wanted.reads) as inputs,
+    ):
         current = Run(wanted, inputs)
         with anyio.open_signal_receiver(*_ENDINGS, signal.SIGHUP) as signals:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # held since `main`
@@ -86,7 +93,7 @@ async def run(wanted: Wanted) -> Ended:
             _tell(wanted.tell, statistics)
             # All is said: too late to be killed for a wrong exit code.
             signal.pthread_sigmask(signal.SIG_BLOCK, [*_ENDINGS, signal.SIGHUP])
-    return Ended(statistics, INTERNAL if current.failed else 0)
+    return Ended(statistics, INTERNAL if current.failed else 0, current.signalled)
 
 
 class Run:
@@ -104,6 +111,11 @@ class Run:
         self._signalled: float | None = None
         self._reading = 0
 
+    @property
+    def signalled(self) -> bool:
+        """Whether a signal ended it."""
+        return self._signalled is not None
+
     async def live(self, signals: AsyncIterator[signal.Signals]) -> None:
         """From the start of the engine to its end."""
         stop_watching = anyio.Event()
@@ -120,7 +132,7 @@ class Run:
         """The final numbers. What is left is kept if somebody wants it, and dropped if not."""
         if leftovers.wanted:
             await leftovers.write(await self._engine.leftovers())
-        else:
+        elif not self._engine.keeps:
             self._engine.drop_leftovers()
         return self._engine.statistics()
 

@@ -11,14 +11,10 @@ from typing import Any
 from .document import Broken
 from .positions import Path
 
-JOURNAL = "needs the journal, which arrives with the next release; until then leave it out"
 _LATER = "is not in this version yet; until then leave it out"
 
 _KEYS: dict[tuple[str, ...], str] = {
-    ("engine", "data_dir"): JOURNAL,
-    ("engine", "retention"): JOURNAL,
-    ("engine", "max_journal_bytes"): JOURNAL,
-    ("destinations", "*", "backlog"): JOURNAL,
+    ("destinations", "*", "backlog"): _LATER,
     ("destinations", "*", "consent"): _LATER,
     ("destinations", "*", "fields"): _LATER,
     ("destinations", "*", "actions"): _LATER,
@@ -32,9 +28,6 @@ _KEYS: dict[tuple[str, ...], str] = {
 """`*` is any name or index."""
 
 _VALUES: dict[tuple[tuple[str, ...], str], str] = {
-    (("engine", "durability"), "disk"): f'"disk" {JOURNAL} or write "memory"',
-    (("engine", "durability"), "os"): f'"os" {JOURNAL} or write "memory"',
-    (("destinations", "*", "start"), "oldest"): f'"oldest" {JOURNAL} or write "now"',
     (("destinations", "*", "type"), "function"): '"function" is not in this version yet; leave this destination out',
     (("ingress", "*", "type"), "http"): '"http" is not in this version yet; write "tcp", "unix" or "stdin"',
 }

@@ -31,12 +31,31 @@ class EngineSettings(Settings, frozen=True, kw_only=True):
         Literal["asyncio", "trio"], Meta(description="The event loop; asyncio means uvloop.", examples=["asyncio"])
     ] = "asyncio"
     durability: Annotated[
-        Literal["memory"],
+        Literal["disk", "os", "memory"],
         Meta(
-            description="When an event counts as accepted; in memory nothing survives a crash.",
-            examples=["memory"],
+            description="When an event counts as accepted: synced to the disk, given to the operating system, or held in memory, "
+            "where nothing survives a crash.",
+            examples=["disk"],
         ),
-    ] = "memory"
+    ] = "disk"
+    data_dir: Annotated[
+        str, Meta(description="Folder of the journal, made with mode 0700.", examples=["doorstep-data"], min_length=1)
+    ] = "doorstep-data"
+    retention: Annotated[
+        Duration,
+        Meta(
+            description="How long events are kept for replay after delivery, as far as max_journal_bytes allows.",
+            examples=["24h"],
+        ),
+    ] = Duration("24h")
+    max_journal_bytes: Annotated[
+        Size,
+        Meta(
+            description="Delivered events go, oldest first, before more than this is stored; if that is not enough, reading stops.",
+            examples=["10GiB"],
+            extra={"ge": Size("1MiB")},
+        ),
+    ] = Size("10GiB")
     memory_log: Annotated[
         Size,
         Meta(
@@ -79,7 +98,13 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
     enabled: Annotated[
         bool, Meta(description="Whether it is sent to; if not, events are filtered.", examples=[True])
     ] = True
-    start: Annotated[Literal["now"], Meta(description="Where a new destination begins.", examples=["now"])] = "now"
+    start: Annotated[
+        Literal["now", "oldest"],
+        Meta(
+            description="Where a new destination begins: with what comes, or with the oldest event held.",
+            examples=["now"],
+        ),
+    ] = "now"
     owner: Annotated[str | None, Meta(description="Who is asked when it fails.", examples=["growth-data"])] = None
     sources: (
         Annotated[

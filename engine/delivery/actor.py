@@ -12,6 +12,7 @@ import anyio
 
 from ..clock import Clock
 from ..errors import DoorstepError, WouldBlock
+from ..journal.records import Gap
 from ..policy.breaker import Breaker, Permit
 from ..policy.due import seconds_left
 from .choosing import Chooser
@@ -101,22 +102,40 @@ class Actor:
             permit = await self._admitted(work, now)
             if permit is not None:
                 work.attempt = state.blame.begin()
+                work.began = self._now()
                 return work, permit, state.breaker
         return None
 
     async def _take_in(self, now: float) -> None:
-        """Fills the window from the mailbox, or from the log if it is behind."""
+        """Fills the window: with what an earlier life had begun, then from the mailbox, or from the log if it is behind."""
         state = self._state
         while state.has_room(now):
+            unread = state.cursor.unread
+            if unread is not None:
+                await self._fetch(unread, now)
+                continue
             try:
                 chunk = state.mailbox.take_nowait()
             except WouldBlock:
-                following = await state.reader.read(state.mailbox.next)
-                if following is None:
+                if not await self._fetch(state.mailbox.next, now):
                     return
-                state.mailbox.skip(following)
-                chunk = following
-            state.take_in(chunk, now)
+            else:
+                state.take_in(chunk, now)
+
+    async def _fetch(self, number: int, now: float) -> bool:
+        """Takes in what begins at `number` in the log. Whether there was something."""
+        state = self._state
+        found = await state.account.read(number)
+        if isinstance(found, Gap):
+            state.miss(found)
+        elif found is None:
+            return False
+        elif number == state.cursor.unread:
+            state.take_in_again(found, now)
+        elif number == state.mailbox.next:  # it may have moved while we waited
+            state.mailbox.skip(found)
+            state.take_in(found, now)
+        return True
 
     async def _admitted(self, work: Work, now: float) -> Permit | None:
         """Waits for the limiter, then asks the breaker. Without a permit the work is back on the shelf."""

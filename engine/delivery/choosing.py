@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from ..model.batch import Batch
 from ..policy.due import seconds_left
 from .state import DestinationState
@@ -30,6 +32,8 @@ class Chooser:
 
     def gate_s(self, now: float) -> float:
         """Seconds until anything at all may be sent."""
+        if self._state.is_paused:
+            return inf
         blame = self._state.blame
         hold_s = blame.probe_due(now) if blame.held else 0.0
         return max(hold_s, self._state.breaker.wait_s(now))
@@ -94,11 +98,12 @@ class Chooser:
         return Work(batch, state.plan.version) if batch else self._parked(now)
 
     def _parked(self, now: float) -> Work | None:
-        parked = self._state.parked.take_due(now)
-        if parked is None:
+        plan = self._state.plan
+        parked = self._state.parked.take_due(now, plan.batch.max_events, plan.batch.max_bytes)
+        if not parked:
             return None
         self._parked_last = True
-        return Work(Batch([parked.envelope]), self._state.plan.version, parked=parked)
+        return Work(Batch([one.envelope for one in parked]), plan.version, rows=parked)
 
     # While it is down --------------------------------------------------------------------------------------------
 

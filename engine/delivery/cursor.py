@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import compress
+from operator import not_
 
 import msgspec
 
+from ..journal.records import Position, open_chunk
 from ..model.envelope import Chunk, Envelope
+
+MAX_OPEN = 64
+"""Chunks: beyond that a destination takes in nothing new until the oldest are settled."""
 
 
 class CursorStatistics(msgspec.Struct, frozen=True):
@@ -23,21 +29,23 @@ class CursorStatistics(msgspec.Struct, frozen=True):
 
 
 class _Open:
-    """A chunk with a flag per event (1 = settled)."""
+    """A chunk with a flag per event (1 = settled). `chunk` is None for one that an earlier life had taken, until it is read again."""
 
-    __slots__ = ("chunk", "flags", "left")
+    __slots__ = ("chunk", "count", "first", "flags", "left")
 
-    def __init__(self, chunk: Chunk) -> None:
+    def __init__(self, first: int, flags: bytearray, chunk: Chunk | None) -> None:
+        self.first = first
+        self.flags = flags
+        self.count = len(flags)
+        self.left = flags.count(0)
         self.chunk = chunk
-        self.left = len(chunk.envelopes)
-        self.flags = bytearray(self.left)
 
     def check(self, envelopes: Sequence[Envelope]) -> bool:
         """Whether nothing else is unsettled between the first and the last of them: then they are settled as one range.
 
         Raises ValueError if one of them is settled. Only gaps (filtered events, say) cost a look at each.
         """
-        flags, first = self.flags, self.chunk.first
+        flags, first = self.flags, self.first
         start, stop = envelopes[0].number - first, envelopes[-1].number - first + 1
         if stop - start == len(envelopes):
             again = flags.find(1, start, stop) + first
@@ -49,7 +57,7 @@ class _Open:
 
     def settle(self, envelopes: Sequence[Envelope], whole: bool) -> None:
         """Sets their flags; `whole` is what `check` said."""
-        flags, first = self.flags, self.chunk.first
+        flags, first = self.flags, self.first
         if whole:
             start, stop = envelopes[0].number - first, envelopes[-1].number - first + 1
             flags[start:stop] = b"\1" * (stop - start)
@@ -58,14 +66,21 @@ class _Open:
                 flags[envelope.number - first] = 1
         self.left -= len(envelopes)
 
+    def unsettled(self) -> list[Envelope]:
+        """Those of its events; none before it has been read again."""
+        if self.chunk is None:
+            return []
+        return list(compress(self.chunk.envelopes, map(not_, self.flags)))
+
 
 class Cursor:
-    """Starts at `scan`, the number of the first event it will be shown."""
+    """Stands at `position`, as it was written, or at the first number it will be shown."""
 
-    def __init__(self, scan: int) -> None:
-        self.scan = scan
-        self._open: dict[int, _Open] = {}
-        self._firsts: list[int] = []
+    def __init__(self, position: Position | int) -> None:
+        position = Position(position) if isinstance(position, int) else position
+        self.scan = position.scan
+        self._open = {open.first: _Open(open.first, open.flags, None) for open in position.open}
+        self._firsts = list(self._open)
 
     @property
     def watermark(self) -> int:
@@ -73,15 +88,50 @@ class Cursor:
         if not self._firsts:
             return self.scan
         oldest = self._open[self._firsts[0]]
-        return oldest.chunk.first + oldest.flags.index(0)
+        return oldest.first + oldest.flags.index(0)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether so many chunks are open that no other should be."""
+        return len(self._firsts) >= MAX_OPEN
+
+    @property
+    def unread(self) -> int | None:
+        """The first chunk that an earlier life had taken and this one has not read yet."""
+        return next((first for first in self._firsts if self._open[first].chunk is None), None)
+
+    def position(self) -> Position:
+        """As it is written."""
+        return Position(self.scan, tuple([open_chunk(first, self._open[first].flags) for first in self._firsts]))
 
     def open(self, chunk: Chunk) -> None:
         """`chunk` is taken for delivery. What lies between it and the last one was dropped, and counts as settled."""
         if chunk.first < self.scan:
             raise ValueError(f"chunk {chunk.first} was taken already, the scan is at {self.scan}")
         self.scan = chunk.end
-        self._open[chunk.first] = _Open(chunk)
+        self._open[chunk.first] = _Open(chunk.first, bytearray(len(chunk.envelopes)), chunk)
         self._firsts.append(chunk.first)
+
+    def reopen(self, chunk: Chunk) -> list[Envelope]:
+        """`chunk`, taken by an earlier life, is here again: its events that are not settled."""
+        place = self._open[chunk.first]
+        if place.chunk is not None or place.count != len(chunk.envelopes):
+            raise ValueError(f"chunk {chunk.first} is open already, or another one")
+        place.chunk = chunk
+        return place.unsettled()
+
+    def skip(self, first: int, last: int) -> int:
+        """The events `first` to `last` will not be delivered: they are gone. Returns how many of them were not settled.
+
+        They are a chunk that an earlier life had taken, or what comes next.
+        """
+        place = self._open.get(first)
+        if place is None:
+            self.scan = max(self.scan, last + 1)
+            return last - first + 1
+        left = place.left
+        self._close(place)
+        return left
 
     def settle(self, envelopes: Sequence[Envelope]) -> list[Chunk]:
         """Marks open events, in ascending order, as settled. Returns the chunks that closed by it.
@@ -93,20 +143,14 @@ class Cursor:
         closed = []
         for (place, piece), is_whole in zip(pieces, whole, strict=True):
             place.settle(piece, is_whole)
-            if not place.left:
+            if not place.left and place.chunk is not None:
                 closed.append(place.chunk)
-                del self._open[place.chunk.first]
-                self._firsts.remove(place.chunk.first)
+                self._close(place)
         return closed
 
     def unsettled(self) -> list[Envelope]:
         """Every event taken and not settled, in order."""
-        return [
-            envelope
-            for first in self._firsts
-            for envelope, settled in zip(self._open[first].chunk.envelopes, self._open[first].flags, strict=True)
-            if not settled
-        ]
+        return [envelope for first in self._firsts for envelope in self._open[first].unsettled()]
 
     def statistics(self) -> CursorStatistics:
         """Where it stands."""
@@ -114,6 +158,10 @@ class Cursor:
 
     def __repr__(self) -> str:
         return f"<Cursor at {self.watermark}, {len(self._open)} chunks open, scan at {self.scan}>"
+
+    def _close(self, place: _Open) -> None:
+        del self._open[place.first]
+        self._firsts.remove(place.first)
 
     def _pieces(self, envelopes: Sequence[Envelope]) -> list[tuple[_Open, Sequence[Envelope]]]:
         """The events by the open chunk they belong to."""
@@ -123,11 +171,11 @@ class Cursor:
             number = envelopes[start].number
             index = bisect_right(self._firsts, number) - 1
             place = self._open.get(self._firsts[index]) if index >= 0 else None
-            if place is None or number >= place.chunk.end:
+            if place is None or number >= place.first + place.count:
                 raise ValueError(f"event {number} is settled already, or was never taken")
-            stop = count
-            if envelopes[-1].number >= place.chunk.end:
-                stop = bisect_left(envelopes, place.chunk.end, start, key=_number)
+            stop, end = count, place.first + place.count
+            if envelopes[-1].number >= end:
+                stop = bisect_left(envelopes, end, start, key=_number)
             pieces.append((place, envelopes[start:stop] if stop - start < count else envelopes))
             start = stop
         return pieces

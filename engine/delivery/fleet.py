@@ -84,17 +84,19 @@ class Fleet:
                 served.supervisor = self._supervise(served.state)
 
     def _start(self, plan: Plan, log: Log) -> _Served:
-        reader, start = log.subscribe(oldest=plan.start == "oldest")
-        scan = partial(self._scan, plan.name)
-        state = DestinationState(plan, reader, start, scan, self._clock.monotonic(), self._random)
-        state.counters.offered = log.end - start
+        account = log.account(plan.name, oldest=plan.start == "oldest")
+        state = DestinationState(plan, account, partial(self._scan, plan.name), self._clock, self._random)
+        if account.is_new:
+            state.counters.offered = log.end - account.position.scan
+        else:
+            state.counters.pending_before = account.position.unsettled(log.end) + len(account.parked)
         return _Served(state, self._supervise(state))
 
     def _remove(self, name: str) -> None:
         """It pins nothing any more, and stops. What it then has left is dropped (`_watch`); its numbers stay."""
         gone = self._served.pop(name)
         gone.supervisor.stop()
-        gone.state.reader.close()
+        gone.state.account.close()
         self._removed.append(gone.state)
 
     def _scan(self, name: str, chunk: Chunk) -> list[str | None] | None:
@@ -179,7 +181,7 @@ class Fleet:
         for name, served in self._served.items():
             state = served.state
             left[name] = state.take_left()
-            while chunk := await state.reader.read(state.mailbox.next):
+            while isinstance(chunk := await state.account.read(state.mailbox.next), Chunk):
                 state.mailbox.skip(chunk)
                 left[name] += chunk.envelopes
         return left

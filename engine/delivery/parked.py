@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+from ..journal.records import Try
 from ..model.envelope import Envelope
 from ..policy.due import seconds_left
 
@@ -11,10 +12,22 @@ from ..policy.due import seconds_left
 class Parked:
     """One event's schedule. It is settled in the cursor: this is its only place."""
 
-    __slots__ = ("attempts", "down_s", "due", "envelope", "mark", "reason", "since")
+    __slots__ = ("attempts", "down_s", "due", "envelope", "mark", "reason", "replay", "since", "tries")
 
-    def __init__(self, envelope: Envelope, *, since: float, down_s: float) -> None:
+    def __init__(
+        self,
+        envelope: Envelope,
+        *,
+        since: float,
+        down_s: float,
+        tries: list[Try] | None = None,
+        replay: int | None = None,
+    ) -> None:
         self.envelope = envelope
+        self.tries = tries or []
+        """Its history."""
+        self.replay = replay
+        """The replay that it is sent for; such ones are sent in batches, as on their first way."""
         self.since = since
         """When it first failed, monotonic."""
         self.down_s = down_s
@@ -51,13 +64,26 @@ class ParkedEvents:
         self._size_bytes += len(parked.envelope.line)
         heappush(self._heap, (due, parked.envelope.number, parked))
 
-    def take_due(self, now: float) -> Parked | None:
-        """The one that is due longest, or None."""
+    def take_due(self, now: float, max_events: int = 1, max_bytes: int = 0) -> list[Parked]:
+        """The one that is due longest; if it is sent anew, others such that are due with it, by number. Empty if none is due."""
+        taken = self._take(now)
+        if not taken or taken[0].replay is None or taken[0].attempts:
+            return taken
+        size = len(taken[0].envelope.line)
+        while len(taken) < max_events and size < max_bytes and self._heap:
+            following = self._heap[0][2]
+            if following.replay is None or following.attempts or not (one := self._take(now)):
+                break
+            size += len(following.envelope.line)
+            taken += one
+        return sorted(taken, key=_number)
+
+    def _take(self, now: float) -> list[Parked]:
         if not self._heap or seconds_left(self._heap[0][0], now):
-            return None
+            return []
         parked = heappop(self._heap)[2]
         self._size_bytes -= len(parked.envelope.line)
-        return parked
+        return [parked]
 
     def next_due(self) -> float | None:
         """When the next one is due; None if there is none."""
@@ -69,3 +95,7 @@ class ParkedEvents:
         self._heap.clear()
         self._size_bytes = 0
         return parked
+
+
+def _number(parked: Parked) -> int:
+    return parked.envelope.number

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from ..errors import Fault, TransportError
+from ..journal.records import Result, Try, joined
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
@@ -44,6 +45,7 @@ def conclude(
             state.counters.attempts += 1
             state.counters.retried += work.attempted
             work.attempted = True
+        _note(state, work, verdict)
         if isinstance(verdict, Failure):
             _fail(state, work, permit, breaker, verdict, now)
         else:
@@ -51,6 +53,26 @@ def conclude(
             _succeed(state, work, verdict, now)
     state.account_downtime(now)
     state.alarm.ring()
+
+
+def _note(state: DestinationState, work: Work, verdict: Verdict) -> None:
+    """For explain, and in the history of the events: what this attempt came to."""
+    tried, envelopes, tries = state.account.tried, work.batch.envelopes, work.tries + 1
+    if isinstance(verdict, Delivered):
+        tried("delivered", envelopes, began=work.began, tries=tries)
+    elif isinstance(verdict, Failure):
+        work.history = joined(work.history, Try(state.clock.utc(), verdict.reason, verdict.status))
+        tried("failed", envelopes, began=work.began, reason=verdict.reason, status=verdict.status, tries=tries)
+    else:
+        alike: dict[Outcome, list[Envelope]] = {}
+        for envelope, outcome in zip(envelopes, verdict, strict=True):
+            alike.setdefault(outcome, []).append(envelope)
+        for outcome, those in alike.items():
+            reason = "" if isinstance(outcome, Delivered) else outcome.reason
+            tried(_RESULTS[type(outcome)], those, began=work.began, reason=reason, tries=tries)
+
+
+_RESULTS: dict[type, Result] = {Delivered: "delivered", Filtered: "filtered", Rejected: "rejected", Retry: "retry"}
 
 
 def _check(state: DestinationState, work: Work, verdict: object) -> None:
@@ -107,11 +129,13 @@ def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], 
     if delivered:
         _proven(state, work, now)
         state.counters.count_delivered(delivered)
+    before, utc = work.history, state.clock.utc()
     for envelope, outcome in zip(work.batch.envelopes, outcomes, strict=True):
         match outcome:
             case Filtered(reason):
                 state.counters.count_filtered(reason)
             case Rejected(reason):
+                work.history = joined(before, Try(utc, reason))
                 was_held = state.blame.held
                 failure = Failure(Fault.EVENT, reason)
                 if state.blame.rejected(1, reason, now) is Decision.HOLD:
@@ -120,10 +144,13 @@ def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], 
                 else:
                     _bury(state, work, envelope, failure, now)
             case Retry(reason, after):
-                _park(state, work, envelope, reason, after, now)
+                work.history = joined(before, Try(utc, reason))
+                _park(state, work, envelope, Failure(Fault.TRANSIENT, reason, after=after), now)
+    work.history = before
     _settle(state, work, settled, now)
     if kept:
-        state.put_back(Work(Batch(kept), work.version, parked=work.parked), now)
+        part = Batch(kept)
+        state.put_back(Work(part, work.version, rows=work.rows_of(part)), now)
 
 
 def _proven(state: DestinationState, work: Work, now: float) -> None:
@@ -133,14 +160,16 @@ def _proven(state: DestinationState, work: Work, now: float) -> None:
 
 
 def _settle(state: DestinationState, work: Work, envelopes: Sequence[Envelope], now: float) -> None:
-    """Final for these. A parked event is settled in the cursor already: only its latency is still to be counted."""
+    """Final for these. A parked event is settled in the cursor already: it is its row that goes."""
     if not envelopes:
         return
     _record_latency(state, envelopes, now)
-    if work.parked is None:
+    if not work.rows:
         state.settle(envelopes)
-    else:
-        state.progress.ring()
+        return
+    for envelope in envelopes:
+        state.account.unpark(envelope.number)
+    state.progress.ring()
 
 
 def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now: float) -> None:
@@ -211,13 +240,13 @@ def _fail_for_now(
     work.failed_at = now
     work.answered = failure.status is not None
     work.counted += is_events
-    if work.counted < (1 if work.parked else INLINE_TRIES):
+    if work.counted < (1 if len(work.rows) == 1 else INLINE_TRIES):
         state.put_back(work, now + state.schedule.inline_delay(work.tries, failure.after))
     elif len(work.batch) > 1:
         _bisect(state, work, now, counted=INLINE_TRIES - 1)
     else:
         state.in_hand.discard(work)
-        _park(state, work, work.batch.envelopes[0], failure.reason, failure.after, now)
+        _park(state, work, work.batch.envelopes[0], failure, now)
 
 
 def _refuse(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
@@ -270,9 +299,11 @@ def _split(state: DestinationState, work: Work, split: Split, now: float) -> Non
     left_out = [work.batch.envelopes[position] for position in split.left_out]
     if left_out:
         state.counters.count_filtered("not_supported", len(left_out))
+        state.account.tried("filtered", left_out, began=work.began, reason="not_supported")
         _settle(state, work, left_out, now)
     for part in split.parts:
-        piece = Work(part, work.version, parked=work.parked)
+        piece = Work(part, work.version, rows=work.rows_of(part))
+        piece.history = list(work.history)
         piece.mark, piece.attempted, piece.counted, piece.tries = work.mark, work.attempted, work.counted, work.tries
         state.put_back(piece, now)
 
@@ -284,24 +315,31 @@ def _bisect(state: DestinationState, work: Work, now: float, *, counted: int | N
         state.put_back(part, now)
 
 
-def _park(
-    state: DestinationState, work: Work, envelope: Envelope, reason: str, after: float | None, now: float
-) -> None:
+def _park(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
     """The event failed by itself: it waits on its own schedule, or has come to its end."""
-    parked = work.parked or Parked(envelope, since=now, down_s=state.down_s(now))
+    parked = work.rows.get(envelope.number) or Parked(envelope, since=now, down_s=state.down_s(now))
     parked.attempts += 1
-    parked.reason = reason
+    parked.reason = failure.reason
     parked.mark = state.blame.mark()
+    parked.tries = _history(work, envelope)
     waited_s = now - parked.since - (state.down_s(now) - parked.down_s)
     delay = None
     if not state.schedule.gives_up(parked.attempts, waited_s):
-        delay = state.schedule.delay(parked.attempts, after)
+        delay = state.schedule.delay(parked.attempts, failure.after)
     if delay is None:
-        _bury(state, work, envelope, Failure(Fault.TRANSIENT, reason), now)
+        _bury(state, work, envelope, failure, now)
         return
-    if work.parked is None:
+    if not work.rows:
         state.settle([envelope])
-    state.parked.put(parked, now + delay)
+    state.park(parked, now + delay, waited_s)
+
+
+def _history(work: Work, envelope: Envelope) -> list[Try]:
+    parked = work.rows.get(envelope.number)
+    history = parked.tries if parked else []
+    for one in work.history:
+        history = joined(history, one)
+    return history
 
 
 def _give_up(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
@@ -310,7 +348,8 @@ def _give_up(state: DestinationState, work: Work, failure: Failure, now: float) 
 
 
 def _bury(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
-    """A dead letter. Until there is a store for them, it is counted and said."""
+    """A dead letter: kept, counted and said."""
+    state.account.bury(envelope, failure, _history(work, envelope), work.version)
     state.counters.count_dead(failure.reason)
     _say_by_tens(state, "events were given up", state.counters.dead[failure.reason], failure)
     _settle(state, work, [envelope], now)

@@ -13,8 +13,12 @@ from itertools import compress
 from operator import not_
 from typing import TypeAlias
 
+import msgspec
+
+from ..clock import Clock
 from ..errors import WouldBlock
-from ..journal.log import Reader
+from ..journal.log import Account
+from ..journal.records import Gap
 from ..model.envelope import Chunk, Envelope
 from ..policy.blame import Blame
 from ..policy.breaker import Breaker, State
@@ -27,7 +31,7 @@ from ..telemetry import Counters, DestinationStatistics
 from .alarm import Alarm
 from .cursor import Cursor
 from .mailbox import Mailbox
-from .parked import ParkedEvents
+from .parked import Parked, ParkedEvents
 from .plan import Plan
 from .turn import Turn
 from .work import PATIENCE, Shelf, Work
@@ -43,13 +47,13 @@ Scan: TypeAlias = Callable[[Chunk], "list[str | None] | None"]
 class DestinationState:
     """One destination. `scan` gives the routing table's reasons for a chunk (None: all of it goes through)."""
 
-    def __init__(
-        self, plan: Plan, reader: Reader, start: int, scan: Scan, now: float, random: Callable[[], float]
-    ) -> None:
-        self.reader = reader
+    def __init__(self, plan: Plan, account: Account, scan: Scan, clock: Clock, random: Callable[[], float]) -> None:
+        now = clock.monotonic()
+        self.account = account
+        self.clock = clock
         self.scan = scan
-        self.mailbox = Mailbox(start, plan.mailbox.max_bytes, plan.mailbox.max_events)
-        self.cursor = Cursor(start)
+        self.mailbox = Mailbox(account.position.scan, plan.mailbox.max_bytes, plan.mailbox.max_events)
+        self.cursor = Cursor(account.position)
         self.shelf = Shelf()
         self.parked = ParkedEvents(PARKED_MAX_BYTES)
         self.in_hand: set[Work] = set()
@@ -70,6 +74,25 @@ class DestinationState:
         self._down_s = 0.0
         self._down_since: float | None = None
         self._adopt(plan, now)
+        account.follow(self.cursor.position)
+        account.uses(plan.version)
+        self._unpack(now, clock.utc())
+
+    def _unpack(self, now: float, utc: float) -> None:
+        """Parked events as they were found. Their times are of the wall clock, which may have jumped: none waits longer than it ever would."""
+        for found in self.account.parked:
+            waits_s = min(max(0.0, found.due - utc), self.schedule.longest_s)
+            parked = Parked(
+                self.account.envelope(found),
+                since=now - found.waited_s,
+                down_s=0.0,
+                tries=found.tries,
+                replay=found.replay,
+            )
+            parked.attempts = found.attempts
+            parked.mark = self.blame.mark()
+            parked.reason = found.tries[-1].reason if found.tries else ""
+            self.parked.put(parked, now + waits_s)
 
     # The plan ----------------------------------------------------------------------------------------------------
 
@@ -88,15 +111,16 @@ class DestinationState:
         self.blame.resume()
         self._adopt(plan, now)
         self.window.add(waiting, now)
+        self.account.uses(plan.version)
         self.alarm.ring()
 
     def _waiting(self) -> list[Envelope]:
         """Empties shelf and window; works of parked events go back to being parked."""
         envelopes: list[Envelope] = []
         for work in self.shelf.take_all():
-            if work.parked:
-                self.parked.put(work.parked, work.due)
-            else:
+            for parked in work.rows.values():
+                self.parked.put(parked, work.due)
+            if not work.rows:
                 envelopes += work.batch.envelopes
         while batch := self.window.flush(0.0):
             envelopes += batch.envelopes
@@ -114,31 +138,49 @@ class DestinationState:
                 self._drop(chunk)
             return
         if self.plan.overflow == "drop_newest":
-            self.reader.release(chunk)  # it holds what it has by itself: the log must not fill up because of it
+            self.account.release(chunk)  # it holds what it has by itself: the log must not fill up because of it
         self.alarm.ring()
 
     def _drop(self, chunk: Chunk) -> None:
         """`chunk` is the next one: whoever is behind drops nothing until it has caught up. The cursor passes over it with what follows."""
         self.mailbox.skip(chunk)
         self.counters.count_dropped(len(chunk.envelopes))
-        self.reader.release(chunk)
+        self.account.release(chunk)
         self.progress.ring()
 
     def take_in(self, chunk: Chunk, now: float) -> None:
         """Scans the next chunk of the log: what is for this destination goes into the window, the rest is settled."""
         self.cursor.open(chunk)
+        self.account.took(chunk)
+        self._sort(chunk, chunk.envelopes, now)
+
+    def take_in_again(self, chunk: Chunk, now: float) -> None:
+        """The same for a chunk that was taken in an earlier life of the process: some of its events are settled."""
+        unsettled = self.cursor.reopen(chunk)
+        self._sort(Chunk(unsettled[0].number, unsettled, chunk.size_bytes), unsettled, now)
+
+    def _sort(self, chunk: Chunk, envelopes: Sequence[Envelope], now: float) -> None:
         reasons = self.scan(chunk)
         if reasons is None:
-            self.window.add(chunk.envelopes, now)
+            self.window.add(envelopes, now)
             return
-        self.window.add(list(compress(chunk.envelopes, map(not_, reasons))), now)
+        self.window.add(list(compress(envelopes, map(not_, reasons))), now)
         for reason in set(filter(None, reasons)):
             self.counters.count_filtered(reason, reasons.count(reason))
-        self.settle(list(compress(chunk.envelopes, reasons)))
+        self.settle(list(compress(envelopes, reasons)))
+
+    def miss(self, gap: Gap) -> None:
+        """The log does not hold these events any more: they are counted, and said."""
+        missed = self.cursor.skip(gap.first, gap.last)
+        self.mailbox.next = max(self.mailbox.next, self.cursor.scan)
+        self.counters.count_expired(missed)
+        self.account.missed(gap)
+        self._log_change(f"events are {gap.reason}", first=gap.first, last=gap.last, count=missed)
+        self.progress.ring()
 
     def has_room(self, now: float) -> bool:
         """Whether another chunk should be scanned now: not while a batch is ready, or too much is parked."""
-        return not self.parked.is_full and self.window.due(now) != 0.0
+        return not self.parked.is_full and not self.cursor.is_wide and self.window.due(now) != 0.0
 
     # Out ---------------------------------------------------------------------------------------------------------
 
@@ -147,7 +189,8 @@ class DestinationState:
         if not envelopes:
             return
         for chunk in self.cursor.settle(envelopes):
-            self.reader.release(chunk)
+            self.account.release(chunk)
+        self.account.moved()
         self.progress.ring()
 
     def put_back(self, work: Work, due: float) -> None:
@@ -157,13 +200,26 @@ class DestinationState:
         if work.version == self.plan.version:
             self.shelf.put(work, due)
             return
-        if work.parked:
-            self.parked.put(work.parked, due)
+        if work.rows:
+            for parked in work.rows.values():
+                self.parked.put(parked, due)
             return
         again = _window_for(self.plan)
         again.add(work.batch.envelopes, due)
         while batch := again.flush(due):
             self.shelf.put(Work(batch, self.plan.version), due)
+
+    def park(self, parked: Parked, due: float, waited_s: float) -> None:
+        """The event waits until `due`."""
+        self.parked.put(parked, due)
+        self.account.park(
+            parked.envelope,
+            due=due,
+            waited_s=waited_s,
+            attempts=parked.attempts,
+            tries=parked.tries,
+            replay=parked.replay,
+        )
 
     def drop_left(self) -> int:
         """Counts everything without a final outcome as dropped, and forgets it. Returns how many."""
@@ -184,6 +240,16 @@ class DestinationState:
     def is_in_order(self) -> bool:
         """Whether events are to be received in the order of their numbers."""
         return self.plan.in_flight == 1
+
+    @property
+    def is_paused(self) -> bool:
+        """Nothing is sent, because somebody said so; the cursor stands still."""
+        return self.account.standing.paused
+
+    def pause(self, paused: bool) -> None:
+        """Or go on."""
+        self.account.stand(msgspec.structs.replace(self.account.standing, paused=paused))
+        self.alarm.ring()
 
     def is_working(self, now: float) -> bool:
         """Whether waiting for it is likely to help: not if it is down, or nothing but failing tries is known of it."""
@@ -218,19 +284,21 @@ class DestinationState:
 
     def word(self, now: float) -> str:
         """Its state in one word."""
+        if self.is_paused:
+            return "paused"
         if self.budget.is_crashed(now):
             return "crashed"
         return "held" if self.blame.held else self.breaker.state.value
 
     def statistics(self, now: float) -> DestinationStatistics:
         """The numbers everybody reads."""
-        parked = len(self.parked) + sum(bool(work.parked) for work in (*self.shelf, *self.in_hand))
+        parked = len(self.parked) + sum(len(work.rows) for work in (*self.shelf, *self.in_hand))
         return self.counters.statistics(parked=parked, state=self.word(now))
 
     def take_left(self) -> list[Envelope]:
         """Every event without a final outcome that is not only in the log, in order. It is empty afterwards."""
         left = [parked.envelope for parked in self.parked.take_all()]
-        works = [work for work in (*self.shelf.take_all(), *self.in_hand) if work.parked]
+        works = [work for work in (*self.shelf.take_all(), *self.in_hand) if work.rows]
         self.in_hand.clear()
         left += [envelope for work in works for envelope in work.batch.envelopes]
         return sorted([*left, *self.cursor.unsettled(), *self.mailbox.take_all()], key=_number)

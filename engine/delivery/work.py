@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ..journal.records import Try
 from ..model.batch import Batch
 from ..policy.due import seconds_left
 from .parked import Parked
@@ -21,32 +22,38 @@ class Work:
         "attempt",
         "attempted",
         "batch",
+        "began",
         "counted",
         "crashes",
         "due",
         "failed_at",
+        "history",
         "identity",
         "mark",
         "opinions",
-        "parked",
         "probes",
+        "rows",
         "tries",
         "version",
     )
 
-    def __init__(self, batch: Batch, version: str, *, parked: Parked | None = None) -> None:
+    def __init__(self, batch: Batch, version: str, *, rows: Sequence[Parked] = ()) -> None:
         self.batch = batch
         self.version = version
         """Of the plan that made it: under another one it is dissolved and batched anew."""
-        self.parked = parked
-        """The schedule of an event that was parked and is due; None for all others."""
+        self.rows = {parked.envelope.number: parked for parked in rows}
+        """The schedules of events that were parked and are due: all of the batch, or none."""
+        self.history: list[Try] = []
+        """Its failed attempts."""
+        self.began = 0.0
+        """When the attempt under way, or the last one, began."""
         self.tries = 0
         """Failed attempts of this batch, whoever's fault they were."""
         self.counted = 0
         """Those of them that count against its events."""
-        self.mark: int | None = parked.mark if parked else None
+        self.mark: int | None = rows[0].mark if len(rows) == 1 else None
         """Of `Blame`, when its tries began: a failure counts against the events if another request got through since."""
-        self.attempted = parked is not None
+        self.attempted = any(parked.attempts for parked in rows)
         """Whether a request with these events was sent before: the next one is a retry."""
         self.attempt = 0
         """Number of the attempt under way, or of the last one (`Blame.begin`)."""
@@ -67,11 +74,16 @@ class Work:
         """The lowest number in it."""
         return self.batch.first
 
+    def rows_of(self, batch: Batch) -> list[Parked]:
+        """Those of a part of it."""
+        return [self.rows[envelope.number] for envelope in batch.envelopes] if self.rows else []
+
     def parts(self) -> list[Work]:
         """Two works of half the batch each. They inherit what is known against the whole."""
-        halves = [Work(half, self.version) for half in self.batch.split()]
+        halves = [Work(half, self.version, rows=self.rows_of(half)) for half in self.batch.split()]
         for half in halves:
             half.counted, half.mark, half.attempted = self.counted, self.mark, self.attempted
+            half.history = list(self.history)
         halves[0].identity = self.identity
         return halves
 

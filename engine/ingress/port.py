@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from ..journal import NOTHING, Ticket
 from ..model.lines import Lines
 from .intake import Intake
 
@@ -46,7 +47,8 @@ class Ingress(Protocol):
         ...
 
 
-async def pass_on(read: Lines | None, intake: Intake, source: str) -> None:
+async def pass_on(read: Lines | None, intake: Intake, source: str) -> Ticket:
     """Hands `read` to `intake`, if there is anything in it but blank lines."""
     if read is not None and (read.lines or read.too_large):
-        await intake.accept(read, source)
+        return await intake.accept(read, source)
+    return NOTHING

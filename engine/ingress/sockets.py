@@ -180,8 +180,9 @@ class SocketIngress:
         if read is None:
             return
         self._lines += len(read.lines) + len(read.too_large)
-        await pass_on(read, intake, self.name)
+        ticket = await pass_on(read, intake, self.name)
         if self._ack:
+            await ticket.stored()
             with _peer(), anyio.fail_after(_ACK_S):
                 await stream.send(b'{"ack": %d}\n' % read.last)
 

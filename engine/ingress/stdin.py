@@ -22,10 +22,10 @@ import anyio.lowlevel
 
 from ..errors import Closed
 from ..model.lines import Lines
+from ..waker import Waker
 from .intake import Intake
 from .port import IngressStatistics, pass_on
 from .splitter import LineSplitter
-from .waker import Waker
 
 _READ_BYTES = 256 * 1024
 _PIPE_BYTES = 1024 * 1024

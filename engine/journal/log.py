@@ -1,53 +1,147 @@
-"""What the engine asks of a log, whatever it is made of."""
+"""What the engine asks of a log, whatever it is made of: to take events in, and to keep an account of each destination.
+
+Two logs there are: `DiskLog`, and `MemoryLog`, its twin without a disk. Everything that is written of a destination goes through its
+`Account`, whose methods only note it: they never wait, and what was noted in one synchronous step is written in one transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..model.decode import Decoded
-from ..model.envelope import Chunk
+from ..model.envelope import Chunk, Envelope
+from ..model.outcome import Failure
+from .records import Gap, ParkedEvent, Position, Result, Standing, Try
+
+OnStored = Callable[[Chunk], None]
 
 
-class Reader(Protocol):
-    """One destination's place in the log: it holds every chunk from where it started until it releases it."""
+class Ticket(Protocol):
+    """For events that the log has taken."""
 
-    async def read(self, number: int) -> Chunk | None:
-        """The chunk that begins at `number`, or None at the end of the log."""
+    async def stored(self) -> int | None:
+        """Returns once they are as durable as this log makes them: the number of the first, the rest follow without a gap.
+
+        None if all of them were repeats. Raises `Closed` if the log ended before it could store them.
+        """
+        ...
+
+
+class Account(Protocol):
+    """One destination's page in the log's books, from where it stood when the log was opened."""
+
+    name: str
+    position: Position
+    is_new: bool
+    """Whether the log did not know it."""
+    standing: Standing
+    parked: list[ParkedEvent]
+
+    async def read(self, number: int) -> Chunk | Gap | None:
+        """The chunk that begins at `number`, or the gap that is there; None at the end of the log."""
+        ...
+
+    def envelope(self, parked: ParkedEvent) -> Envelope:
+        """The event of a row as it was found."""
+        ...
+
+    def follow(self, position: Callable[[], Position]) -> None:
+        """Where to ask for the cursor when something is written."""
+        ...
+
+    def took(self, chunk: Chunk) -> None:
+        """`chunk` was taken for delivery: it is not backlog any more."""
+        ...
+
+    def moved(self) -> None:
+        """The cursor moved."""
         ...
 
     def release(self, chunk: Chunk) -> None:
-        """This reader needs `chunk` no more: all of it is settled, or held elsewhere. To say so again changes nothing."""
+        """All of `chunk` is settled, or held elsewhere. To say so again changes nothing."""
+        ...
+
+    def park(
+        self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
+    ) -> None:
+        """The event waits until `due` (monotonic). Said again, the newest holds."""
+        ...
+
+    def unpark(self, number: int) -> None:
+        """The event is parked no more: something final became of it."""
+        ...
+
+    def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
+        """A dead letter."""
+        ...
+
+    def tried(
+        self,
+        result: Result,
+        envelopes: Sequence[Envelope],
+        *,
+        began: float,
+        reason: str = "",
+        status: int | None = None,
+        tries: int = 1,
+    ) -> None:
+        """What an attempt that began at `began` (monotonic) came to for these events, in ascending order."""
+        ...
+
+    def missed(self, gap: Gap) -> None:
+        """Events that this destination will not get."""
+        ...
+
+    def uses(self, version: str) -> None:
+        """From the cursor on, the plan of this version holds."""
+        ...
+
+    def stand(self, standing: Standing) -> None:
+        """What is to be known after a restart."""
+        ...
+
+    async def write_down(self) -> None:
+        """Returns once all that was noted so far is durable."""
+        ...
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Of events that are stored and not taken yet."""
+        ...
+
+    async def backlog_since(self) -> float | None:
+        """When (UTC) the oldest event was received that is not taken yet; None if there is none."""
         ...
 
     def close(self) -> None:
-        """This reader holds nothing any more."""
+        """The destination was removed: nothing is held for it any more."""
         ...
 
 
 class Log(Protocol):
-    """Numbers events, stores them, hands them to readers."""
+    """Numbers events, stores them, hands them out."""
 
     @property
     def end(self) -> int:
         """One past the last number given."""
         ...
 
-    def subscribe(self, *, oldest: bool = False) -> tuple[Reader, int]:
-        """A new reader, and the number it starts at: the end, or the oldest chunk still held."""
+    def account(self, name: str, *, oldest: bool = False) -> Account:
+        """A destination's, from where it stood; a new one starts at the end, or at the oldest event still held."""
         ...
 
-    async def append(self, decoded: Decoded, source: str) -> Chunk:
-        """Stores the events; waits for room. Returns once they are as durable as this log makes them.
+    async def take(self, decoded: Decoded, source: str) -> Ticket:
+        """Waits for room, then sees to it that the events are stored. Raises `Closed` after `close`.
 
-        Before it returns, every reader's owner has been told (`on_stored`), in the order of numbers. Raises `Closed` after
-        `close`. A cancelled append stored nothing, or all of it.
+        Once they are, all destinations are told (`on_stored`), in the order of numbers. A cancelled call took nothing.
         """
         ...
 
-    def close(self) -> None:
-        """Takes no more events; callers that wait for room get `Closed`."""
+    async def settled(self) -> None:
+        """Returns when all that was taken is stored, or cannot be for want of room."""
         ...
 
-
-OnStored = Callable[[Chunk], None]
+    def close(self) -> None:
+        """Takes no more events; callers that wait for room get `Closed`. What was taken is still stored."""
+        ...

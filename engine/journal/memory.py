@@ -1,23 +1,24 @@
-"""The in-memory twin of the journal: a bounded run of chunks, each held until every reader has released it.
+"""The in-memory twin of the journal: a bounded run of chunks, each held until every destination has released it.
 
-A chunk is freed on its own, not from the front: a reader that is stuck on one old chunk but lets the later ones go (`overflow =
-"drop_newest"`) pins that one only.
+A chunk is freed on its own, not from the front: a destination that is stuck on one old chunk but lets the later ones go (`overflow =
+"drop_newest"`) pins that one only. Nothing is written, so an account here notes nothing.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count, repeat
 
-import anyio
 import msgspec
 
 from ..clock import Clock
-from ..errors import Closed
 from ..model.decode import Decoded
 from ..model.envelope import Chunk, Envelope, Receipt
+from ..model.outcome import Failure
+from ..telemetry import IntakeCounters
 from .log import OnStored
+from .records import Gap, ParkedEvent, Position, Result, Standing, Try
+from .room import Room
 
 EVENT_OVERHEAD_BYTES = 740
 """What an event costs beside its line: envelope, decoded fields, list slots. Measured on 830-byte events, CPython 3.11."""
@@ -36,123 +37,179 @@ class LogStatistics(msgspec.Struct, frozen=True):
 
 class _Held(msgspec.Struct):
     chunk: Chunk
-    readers: set[MemoryReader]
+    accounts: set[MemoryAccount]
 
 
-class MemoryReader:
+class StoredTicket(msgspec.Struct, frozen=True):
+    """Of events that are stored already."""
+
+    first: int | None
+
+    async def stored(self) -> int | None:
+        """See `Ticket`."""
+        return self.first
+
+
+NOTHING = StoredTicket(None)
+"""For nothing at all: it is stored already."""
+
+
+class MemoryAccount:
     """A place in a `MemoryLog`."""
 
-    def __init__(self, log: MemoryLog) -> None:
+    def __init__(self, log: MemoryLog, name: str, start: int) -> None:
+        self.name = name
+        self.position = Position(start)
+        self.is_new = True
+        self.standing = Standing()
+        self.parked: list[ParkedEvent] = []
         self._log = log
+        self._taken = start
 
-    async def read(self, number: int) -> Chunk | None:
-        """The chunk that begins at `number`, or None at the end. Never waits."""
+    async def read(self, number: int) -> Chunk | Gap | None:
+        """See `Account`. Never waits."""
         held = self._log._held.get(number)
         return held.chunk if held else None
 
     def release(self, chunk: Chunk) -> None:
-        """This reader is done with `chunk`; to say so again changes nothing."""
+        """See `Account`."""
         self._log._release(self, [chunk.first])
 
     def close(self) -> None:
-        """This reader is done with everything."""
-        self._log._close_reader(self)
+        """See `Account`."""
+        self._log._close_account(self)
+
+    def took(self, chunk: Chunk) -> None:
+        """See `Account`."""
+        self._taken = chunk.end
+
+    @property
+    def backlog_bytes(self) -> int:
+        """See `Account`."""
+        return sum(h.chunk.size_bytes for h in self._log._held.values() if h.chunk.first >= self._taken)
+
+    async def backlog_since(self) -> float | None:
+        """See `Account`."""
+        held = self._log._held.get(self._taken)
+        return held.chunk.envelopes[0].receipt.received if held else None
+
+    async def write_down(self) -> None:
+        """See `Account`."""
+
+    def envelope(self, parked: ParkedEvent) -> Envelope:
+        """See `Account`. There never is one."""
+        raise NotImplementedError
+
+    def follow(self, position: Callable[[], Position]) -> None:
+        """See `Account`."""
+
+    def moved(self) -> None:
+        """See `Account`."""
+
+    def park(
+        self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
+    ) -> None:
+        """See `Account`."""
+
+    def unpark(self, number: int) -> None:
+        """See `Account`."""
+
+    def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
+        """See `Account`."""
+
+    def tried(
+        self,
+        result: Result,
+        envelopes: Sequence[Envelope],
+        *,
+        began: float,
+        reason: str = "",
+        status: int | None = None,
+        tries: int = 1,
+    ) -> None:
+        """See `Account`."""
+
+    def missed(self, gap: Gap) -> None:
+        """See `Account`."""
+
+    def uses(self, version: str) -> None:
+        """See `Account`."""
+
+    def stand(self, standing: Standing) -> None:
+        """See `Account`."""
 
 
 class MemoryLog:
     """At most `max_bytes` of events (one chunk is always admitted). `on_stored` is told of every chunk, in order."""
 
-    def __init__(self, max_bytes: int, on_stored: OnStored, clock: Clock, log_id: str) -> None:
-        self._max_bytes = max_bytes
+    def __init__(
+        self, max_bytes: int, on_stored: OnStored, clock: Clock, log_id: str, counters: IntakeCounters | None = None
+    ) -> None:
+        self._room = Room(max_bytes)
         self._on_stored = on_stored
         self._clock = clock
         self._id = log_id
+        self._counters = counters or IntakeCounters()
         self._held: dict[int, _Held] = {}
-        self._readers: set[MemoryReader] = set()
-        self._size_bytes = 0
-        self._waiting: deque[anyio.Event] = deque()
-        self._closed = False
+        self._accounts: set[MemoryAccount] = set()
         self.end = 1
 
-    def subscribe(self, *, oldest: bool = False) -> tuple[MemoryReader, int]:
-        """A new reader, from the end or from the oldest chunk from which on nothing is missing."""
-        reader = MemoryReader(self)
-        self._readers.add(reader)
-        start = self.end
+    def account(self, name: str, *, oldest: bool = False) -> MemoryAccount:
+        """See `Log`. The oldest event is the one from which on nothing is missing."""
+        first = self.end
         if oldest:
             for held in reversed(self._held.values()):
-                if held.chunk.end != start:
+                if held.chunk.end != first:
                     break
-                held.readers.add(reader)
-                start = held.chunk.first
-        return reader, start
+                first = held.chunk.first
+        account = MemoryAccount(self, name, first)
+        self._accounts.add(account)
+        for held in self._held.values():
+            if held.chunk.first >= first:
+                held.accounts.add(account)
+        return account
 
-    async def append(self, decoded: Decoded, source: str) -> Chunk:
+    async def take(self, decoded: Decoded, source: str) -> StoredTicket:
         """Waits until there is room, then numbers, holds and announces the events in one step."""
         cost = sum(map(len, decoded.lines)) + EVENT_OVERHEAD_BYTES * len(decoded.lines)
         received = self._clock.utc()
-        await self._room(cost)
+        await self._room.enter(cost)
         receipt = Receipt(source, received, self._clock.monotonic(), self._id)
         envelopes = list(map(Envelope, count(self.end), decoded.lines, decoded.events, repeat(receipt)))
         chunk = Chunk(self.end, envelopes, cost)
         self.end = chunk.end
-        if self._readers:
-            self._held[chunk.first] = _Held(chunk, set(self._readers))
-            self._size_bytes += cost
+        self._counters.accepted += len(envelopes)
+        if self._accounts:
+            self._held[chunk.first] = _Held(chunk, set(self._accounts))
+        else:
+            self._room.leave(cost)
         self._on_stored(chunk)
-        return chunk
+        return StoredTicket(chunk.first)
+
+    async def settled(self) -> None:
+        """See `Log`. At once."""
 
     def close(self) -> None:
         """Refuses what comes, and what waits."""
-        self._closed = True
-        for waiter in self._waiting:
-            waiter.set()
+        self._room.close()
 
     def statistics(self) -> LogStatistics:
         """What is held right now."""
-        return LogStatistics(len(self._held), self._size_bytes, self.end, len(self._waiting))
+        return LogStatistics(len(self._held), self._room.used_bytes, self.end, self._room.waiting)
 
     def __repr__(self) -> str:
-        return f"<MemoryLog {self._size_bytes} of {self._max_bytes} bytes, next {self.end}>"
+        return f"<MemoryLog {self._room.used_bytes} of {self._room.max_bytes} bytes, next {self.end}>"
 
-    def _fits(self, cost: int) -> bool:
-        return not self._size_bytes or self._size_bytes + cost <= self._max_bytes
-
-    async def _room(self, cost: int) -> None:
-        """First come, first served: whoever is not at the head of the queue waits, room or not."""
-        self._expect_open()
-        if self._fits(cost) and not self._waiting:
-            return
-        turn = anyio.Event()
-        self._waiting.append(turn)
-        try:
-            while self._waiting[0] is not turn or not self._fits(cost):
-                await turn.wait()
-                self._expect_open()
-                self._waiting[self._waiting.index(turn)] = turn = anyio.Event()
-        finally:
-            self._waiting.remove(turn)
-            self._wake_next()
-
-    def _expect_open(self) -> None:
-        if self._closed:
-            raise Closed("the engine is shutting down")
-
-    def _wake_next(self) -> None:
-        if self._waiting:
-            self._waiting[0].set()
-
-    def _release(self, reader: MemoryReader, firsts: Iterable[int]) -> None:
+    def _release(self, account: MemoryAccount, firsts: Iterable[int]) -> None:
         for first in firsts:
             held = self._held.get(first)
-            if held is None or reader not in held.readers:
+            if held is None or account not in held.accounts:
                 continue
-            held.readers.remove(reader)
-            if not held.readers:
+            held.accounts.remove(account)
+            if not held.accounts:
                 del self._held[first]
-                self._size_bytes -= held.chunk.size_bytes
-        self._wake_next()
+                self._room.leave(held.chunk.size_bytes)
 
-    def _close_reader(self, reader: MemoryReader) -> None:
-        self._readers.discard(reader)
-        self._release(reader, [first for first, held in self._held.items() if reader in held.readers])
+    def _close_account(self, account: MemoryAccount) -> None:
+        self._accounts.discard(account)
+        self._release(account, [first for first, held in self._held.items() if account in held.accounts])

@@ -137,6 +137,11 @@ class RetrySchedule:
             return True
         return plan.give_up_after is not None and waited_s >= plan.give_up_after
 
+    @property
+    def longest_s(self) -> float:
+        """No wait is longer, but for a `Retry-After`."""
+        return max(RETRY_AFTER_CAP_S, self._plan.step(TABLE_LENGTH) * self._plan.high)
+
     def inline_delay(self, n: int, retry_after: float | None = None) -> float:
         """Seconds to wait after in-line try number `n` (from 1) failed: full jitter below 0.2 s, doubling to 60 s.
 

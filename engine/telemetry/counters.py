@@ -27,12 +27,17 @@ class Counters:
 
     def __init__(self) -> None:
         self.offered = 0
+        self.pending_before = 0
+        """Left over from earlier lives of the process."""
+        self.replayed = 0
+        """Sent again, because somebody said so."""
         self.settled = 0
         """Events with a final outcome. Moves exactly when there is progress."""
         self.delivered = 0
         self.filtered: dict[str, int] = {}
         self.dead: dict[str, int] = {}
         self.dropped = 0
+        self.expired = 0
         self.attempts = 0
         self.retried = 0
         self.failed: dict[str, int] = {}
@@ -42,7 +47,7 @@ class Counters:
     @property
     def pending(self) -> int:
         """Offered, and nothing final has become of it: parked events are among these."""
-        return self.offered - self.settled
+        return self.pending_before + self.offered + self.replayed - self.settled
 
     def count_delivered(self, count: int) -> None:
         """`count` events have arrived."""
@@ -64,6 +69,11 @@ class Counters:
         self.dropped += count
         self.settled += count
 
+    def count_expired(self, count: int) -> None:
+        """`count` events are not there any more: too old, or damaged."""
+        self.expired += count
+        self.settled += count
+
     def count_failed(self, reason: str) -> None:
         """One attempt failed."""
         self.failed[reason] = self.failed.get(reason, 0) + 1
@@ -73,6 +83,8 @@ class Counters:
         return DestinationStatistics(
             state=state,
             offered=self.offered,
+            pending_before=self.pending_before,
+            replayed=self.replayed,
             delivered=self.delivered,
             filtered=MappingProxyType(dict(self.filtered)),
             dead_lettered=sum(self.dead.values()),
@@ -80,6 +92,7 @@ class Counters:
             parked=parked,
             pending=self.pending - parked,
             dropped=self.dropped,
+            expired=self.expired,
             attempts=self.attempts,
             retried=self.retried,
             failed=MappingProxyType(dict(self.failed)),

@@ -119,7 +119,7 @@ class World:
         numbers = range(self.fed + 1, self.fed + count + 1)
         self.fed += count
         lines = [b'{"type":"track","userId":"u","event":"E","messageId":"m-%d","n":%d}' % (n, n) for n in numbers]
-        await self.log.append(self.decoder.decode(Lines(lines, numbers)), source)
+        await self.log.take(self.decoder.decode(Lines(lines, numbers)), source)
 
     def statistics(self, name: str) -> Any:
         return self.fleet.statistics()[name]

@@ -22,7 +22,7 @@ LAYERS = (
     ("policy", "routing", "mapping", "privacy"),
     ("model",),
     ("settings",),
-    ("errors", "units", "clock", "secret"),
+    ("errors", "units", "clock", "secret", "waker"),
 )
 HEIGHT = {room: -row for row, rooms in enumerate(LAYERS) for room in rooms}
 PURE = ("policy", "routing", "mapping", "privacy", "model")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 from doorstep.engine.errors import Closed
+from doorstep.engine.journal import NOTHING, Ticket
 from doorstep.engine.model import Lines
 
 
@@ -22,7 +23,7 @@ class Taker:
     def lines(self) -> list[bytes]:
         return [line for read in self.reads for line in read.lines]
 
-    async def accept(self, read: Lines, source: str) -> None:
+    async def accept(self, read: Lines, source: str) -> Ticket:
         if self.closed:
             raise Closed
         self.reads.append(read)
@@ -31,6 +32,7 @@ class Taker:
         if self.hold is not None:
             await self.hold.wait()
         await anyio.lowlevel.checkpoint()
+        return NOTHING
 
     async def wait_lines(self, count: int) -> None:
         """Until `count` lines have come."""

@@ -1,4 +1,4 @@
-"""How a thread wakes the event loop: it posts, and never waits for the answer.
+"""How a thread reaches the event loop: it posts, and never waits for the answer.
 
 `anyio.from_thread` blocks the calling thread until the loop has run the call, and so would tie the two together: a loop that waits for
 its thread to end would wait for ever.
@@ -8,11 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.lowlevel
+
+Post: TypeAlias = Callable[[Callable[[], object]], object]
+"""Has the loop call something, soon. From any thread, as long as the loop runs: whoever starts a thread ends it before the loop."""
+
+
+def poster() -> Post:
+    """Of the loop that this is called in."""
+    loop: Any = anyio.lowlevel.current_token().native_token
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        return loop.call_soon_threadsafe
+    post: Post = loop.run_sync_soon
+    return post
 
 
 class Waker:
@@ -20,11 +31,11 @@ class Waker:
 
     def __init__(self) -> None:
         self._woken = anyio.Event()
-        self._post = _poster(anyio.lowlevel.current_token().native_token, self._set)
+        self._post = poster()
 
     def wake(self) -> None:
-        """From any thread, as long as the loop runs: whoever starts a thread ends it before the loop."""
-        self._post()
+        """From any thread."""
+        self._post(self._set)
 
     async def wait(self) -> None:
         """Until woken, or at once if that happened since the last time. Look again at what you wait for: it may not be there."""
@@ -33,9 +44,3 @@ class Waker:
 
     def _set(self) -> None:
         self._woken.set()
-
-
-def _poster(loop: Any, call: Callable[[], None]) -> Callable[[], object]:
-    if isinstance(loop, asyncio.AbstractEventLoop):
-        return partial(loop.call_soon_threadsafe, call)
-    return partial(loop.run_sync_soon, call, idempotent=True)

@@ -1,0 +1,207 @@
+"""A destination's page in a journal on disk: what was noted since the last commit, until the next one takes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ..model.envelope import Chunk, Envelope, Receipt
+from ..model.outcome import Failure
+from .memory import EVENT_OVERHEAD_BYTES
+from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, Result, Standing, Try, ranges_of
+from .store import Found
+
+EXCERPT_CHARS = 500
+_PERSONAL = re.compile(r"[^\s\"'<>@]+@[^\s\"'<>@]+|\+?\d[\d ()/.-]{6,}\d|(?i:bearer|basic|token|key)[ =:\"]+[^\s\",]+")
+
+
+class Books(Protocol):
+    """What an account asks of the log that it is a page of."""
+
+    def note(self, account: DiskAccount) -> None: ...
+    async def write_down(self, account: DiskAccount) -> None: ...
+    def remove(self, account: DiskAccount) -> None: ...
+    async def read(self, number: int) -> Chunk | Gap | None: ...
+    async def received_at(self, number: int) -> float | None: ...
+    def restored(self, first: int, lines: Sequence[bytes], receipt: Receipt) -> list[Envelope]: ...
+    def receipt(self, source: str, received: float) -> Receipt: ...
+    def utc_of(self, monotonic: float | None) -> float: ...
+
+
+class DiskAccount:
+    """See `Account`."""
+
+    def __init__(self, log: Books, found: Found) -> None:
+        self.name = found.name
+        self.position = found.position
+        self.is_new = found.is_new
+        self.standing = found.standing
+        self.parked = found.parked
+        self._rows = {parked.number: parked for parked in found.parked}
+        self.backlog_bytes = found.backlog_bytes
+        self._log = log
+        self._where: Callable[[], Position] = lambda: self.position
+        self._parked: dict[int, ParkedEvent | None] = {}
+        self._dead: list[DeadLetter] = []
+        self._attempts: dict[object, Attempt] = {}
+        self._gaps: list[Gap] = []
+        self._version = ""
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    async def read(self, number: int) -> Chunk | Gap | None:
+        """See `Account`."""
+        return await self._log.read(number)
+
+    def envelope(self, parked: ParkedEvent) -> Envelope:
+        """See `Account`."""
+        return self._log.restored(parked.number, [parked.line], self._log.receipt(parked.source, parked.received))[0]
+
+    async def backlog_since(self) -> float | None:
+        """See `Account`."""
+        return await self._log.received_at(self._where().scan)
+
+    # Noting ------------------------------------------------------------------------------------------------------
+
+    def follow(self, position: Callable[[], Position]) -> None:
+        """See `Account`."""
+        self._where = position
+
+    def took(self, chunk: Chunk) -> None:
+        """See `Account`."""
+        self.backlog_bytes = max(0, self.backlog_bytes - stored_bytes(chunk))
+        self._log.note(self)
+
+    def moved(self) -> None:
+        """See `Account`."""
+        self._log.note(self)
+
+    def release(self, chunk: Chunk) -> None:
+        """See `Account`. The cursor says it all."""
+
+    def park(
+        self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
+    ) -> None:
+        """See `Account`."""
+        self._parked[envelope.number] = self._rows[envelope.number] = ParkedEvent(
+            number=envelope.number,
+            line=envelope.line,
+            source=envelope.receipt.source,
+            received=envelope.receipt.received,
+            due=self._log.utc_of(due),
+            waited_s=waited_s,
+            attempts=attempts,
+            tries=tries,
+            replay=replay,
+        )
+        self._log.note(self)
+
+    def unpark(self, number: int) -> None:
+        """See `Account`."""
+        self._parked[number] = None
+        self._rows.pop(number, None)
+        self._log.note(self)
+
+    def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
+        """See `Account`."""
+        now = self._log.utc_of(None)
+        letter = DeadLetter(
+            destination=self.name,
+            number=envelope.number,
+            message_id=envelope.event.messageId,
+            type=envelope.event.type,
+            event=envelope.event.event,
+            line=envelope.line,
+            source=envelope.receipt.source,
+            received=envelope.receipt.received,
+            reason=failure.reason,
+            status=failure.status,
+            excerpt=_PERSONAL.sub("***", failure.detail[:EXCERPT_CHARS]),
+            tries=tries,
+            version=version,
+            first_at=tries[0].at if tries else now,
+            last_at=now,
+        )
+        self._dead.append(letter)
+        self._log.note(self)
+
+    def tried(
+        self,
+        result: Result,
+        envelopes: Sequence[Envelope],
+        *,
+        began: float,
+        reason: str = "",
+        status: int | None = None,
+        tries: int = 1,
+    ) -> None:
+        """See `Account`."""
+        at = self._log.utc_of(began)
+        took_ms = max(0, round((self._log.utc_of(None) - at) * 1000))
+        ranges = ranges_of([envelope.number for envelope in envelopes])
+        key = (result, reason, status, tries)
+        attempt = self._attempts.get(key)
+        if attempt is None:
+            self._attempts[key] = Attempt(at, took_ms, result, reason, status, tries, ranges)
+        else:
+            attempt.took_ms = max(attempt.took_ms, took_ms)
+            attempt.ranges += ranges
+        self._log.note(self)
+
+    def missed(self, gap: Gap) -> None:
+        """See `Account`."""
+        self._gaps.append(gap)
+        self._log.note(self)
+
+    def uses(self, version: str) -> None:
+        """See `Account`."""
+        self._version = version
+        self._log.note(self)
+
+    def stand(self, standing: Standing) -> None:
+        """See `Account`."""
+        self.standing = standing
+        self._log.note(self)
+
+    async def write_down(self) -> None:
+        """See `Account`."""
+        await self._log.write_down(self)
+
+    def close(self) -> None:
+        """See `Account`. What is known of it stays in the file, and is there again should it come back."""
+        self._log.remove(self)
+
+    # The log's side ----------------------------------------------------------------------------------------------
+
+    def where(self) -> Position:
+        """Its cursor, now."""
+        return self._where()
+
+    @property
+    def parked_now(self) -> list[ParkedEvent]:
+        """Its parked events, as last noted."""
+        return list(self._rows.values())
+
+    def changes(self) -> Changes:
+        """All that was noted; from here on it is the commit's."""
+        changes = Changes(
+            name=self.name,
+            position=self._where(),
+            standing=self.standing,
+            parked=self._parked,
+            dead=self._dead,
+            attempts=list(self._attempts.values()),
+            gaps=self._gaps,
+            version=self._version,
+        )
+        self._parked, self._dead, self._attempts, self._gaps, self._version = {}, [], {}, [], ""
+        return changes
+
+    def __repr__(self) -> str:
+        return f"<DiskAccount {self.name} at {self._where().watermark}, {self.backlog_bytes} bytes behind>"
+
+
+def stored_bytes(chunk: Chunk) -> int:
+    """About what `chunk` takes in the file."""
+    return chunk.size_bytes - (EVENT_OVERHEAD_BYTES - 1) * len(chunk.envelopes)

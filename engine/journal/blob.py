@@ -1,0 +1,81 @@
+"""A chunk as bytes: what is stored of it, and how it proves that it is whole.
+
+    header: magic, first number, count, length of the pieces, length and CRC-32 of all that follows, CRC-32 of the header itself
+    pieces: msgpack, a list of [source, received, count]
+    lines:  each event as it came in, joined by a line end (an event has none inside)
+
+The header is found again in a damaged file (`salvage.py`), so its own checksum keeps a damaged length from misleading.
+Pure: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+
+import msgspec
+
+from ..errors import DoorstepError
+
+MAGIC = b"DSc1"
+_HEADER = struct.Struct(">4sQIIII")
+_CHECK = struct.Struct(">I")
+HEADER_BYTES = _HEADER.size + _CHECK.size
+
+
+class Damaged(DoorstepError):
+    """Bytes that are not what was written; never retried."""
+
+
+class Piece(msgspec.Struct, frozen=True, array_like=True):
+    """What one read of one ingress brought."""
+
+    source: str
+    received: float
+    lines: Sequence[bytes]
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a chunk says of itself."""
+
+    first: int
+    count: int
+    table: int
+    length: int
+    crc: int
+
+
+def encode(first: int, pieces: Sequence[Piece]) -> bytes:
+    """The chunk of `pieces`, whose events are numbered from `first` on."""
+    table = msgspec.msgpack.encode([(piece.source, piece.received, len(piece.lines)) for piece in pieces])
+    lines = b"\n".join([line for piece in pieces for line in piece.lines] if len(pieces) > 1 else pieces[0].lines)
+    crc = zlib.crc32(lines, zlib.crc32(table))
+    count = sum(len(piece.lines) for piece in pieces)
+    header = _HEADER.pack(MAGIC, first, count, len(table), len(table) + len(lines), crc)
+    return b"".join((header, _CHECK.pack(zlib.crc32(header)), table, lines))
+
+
+def header_of(blob: bytes) -> Header:
+    """The header at the start of `blob`. Raises Damaged."""
+    if len(blob) < HEADER_BYTES:
+        raise Damaged("shorter than a header")
+    magic, *numbers = _HEADER.unpack_from(blob)
+    if magic != MAGIC or _CHECK.unpack_from(blob, _HEADER.size)[0] != zlib.crc32(blob[: _HEADER.size]):
+        raise Damaged("no header of a chunk")
+    return Header(*numbers)
+
+
+def decode(blob: bytes) -> tuple[int, list[Piece]]:
+    """The number of the first event, and the pieces. Raises Damaged if a single bit is not as it was."""
+    header = header_of(blob)
+    body = memoryview(blob)[HEADER_BYTES:]
+    if len(body) != header.length or zlib.crc32(body) != header.crc:
+        raise Damaged(f"chunk {header.first} is not what was written")
+    table = msgspec.msgpack.decode(body[: header.table], type=list[tuple[str, float, int]])
+    lines = bytes(body[header.table :]).split(b"\n")
+    pieces, start = [], 0
+    for source, received, count in table:
+        pieces.append(Piece(source, received, lines[start : start + count]))
+        start += count
+    return header.first, pieces

@@ -1,0 +1,279 @@
+"""When the journal writes, and what it does when it cannot.
+
+The next commit starts when the last one ends, with all that is waiting, so under load commits grow by themselves and a sync is shared by
+all who wait for it. What destinations noted goes along every `FLUSH_S`, alone if no events come.
+
+A full disk is back-pressure: the ballast is given up, cursors are still saved, events wait and are tried again every second. A disk that
+fails is tried for `PATIENCE_S`; then the journal gives up, and says so by JournalError.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+
+import anyio
+import msgspec
+
+from ..clock import Clock
+from ..errors import JournalError, JournalFull
+from .account import DiskAccount
+from .records import Changes, Position
+from .storage import Worker
+from .store import Commit, Committed, Disposal, Store
+from .taken import Taken
+
+_log = logging.getLogger("doorstep.journal")
+
+FLUSH_S = 0.025
+"""With the time of a commit that is well below the 100 ms of acks that a crash may repeat."""
+COMMIT_BYTES = 4 * 2**20
+"""Of events in one commit."""
+RETRY_S = 1.0
+PATIENCE_S = 5.0
+DISPOSE_EVERY_S = 1.0
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What is kept of events that every destination has taken."""
+
+    retention_s: float = 24 * 3600.0
+    max_bytes: int = 10 * 2**30
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Committer:
+    """Of one journal. `run` is its life; everything else is synchronous. `stored` is told of what became durable, in order."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Worker,
+        clock: Clock,
+        limits: Limits,
+        *,
+        used_bytes: int,
+        stored: Callable[[Committed, Sequence[Taken]], None],
+        positions: Callable[[], Sequence[Position]],
+    ) -> None:
+        self.used_bytes = used_bytes
+        self.commits = 0
+        self.abandoned = 0
+        """Events that could not be stored before the end."""
+        self.is_full = False
+        """The disk is: events wait."""
+        self._store, self._writer, self._clock, self._limits = store, writer, clock, limits
+        self._stored, self._positions = stored, positions
+        self._waiting: deque[Taken] = deque()
+        self._under_way: list[Taken] = []
+        self._noted: dict[DiskAccount, None] = {}
+        self._unsaved: list[Changes] = []
+        self._forgotten: list[str] = []
+        self._writing_down: list[anyio.Event] = []
+        self._flush_at = inf
+        self._dispose_at = inf
+        self._retry_at = -inf
+        self._hopeless = False
+        self._bell = anyio.Event()
+        self._ending = False
+
+    # What is to be written ---------------------------------------------------------------------------------------
+
+    def put(self, taken: Taken) -> None:
+        """Events, for the next commit."""
+        self._waiting.append(taken)
+        self._bell.set()
+
+    def note(self, account: DiskAccount) -> None:
+        """There is something to write of `account`, before long."""
+        if account not in self._noted:
+            self._noted[account] = None
+            if self._flush_at == inf:
+                self._flush_at = self._clock.monotonic() + FLUSH_S
+                self._bell.set()
+
+    def remove(self, account: DiskAccount) -> None:
+        """What was noted of it is still written, and nothing more."""
+        self._unsaved.append(account.changes())
+        self._noted.pop(account, None)
+        self._flush_now()
+
+    def forget(self, name: str) -> None:
+        """Deletes what is known of a destination."""
+        self._forgotten.append(name)
+        self._flush_now()
+
+    async def write_down(self, account: DiskAccount) -> None:
+        """Writes what was noted of it, at once, and returns when that is durable."""
+        self.note(account)
+        written = anyio.Event()
+        self._writing_down.append(written)
+        self._flush_now()
+        await written.wait()
+
+    def may_dispose(self) -> None:
+        """Every destination there is has its account: chunks that none of them needs may go from here on."""
+        self._dispose_at = min(self._dispose_at, self._clock.monotonic())
+
+    def end(self) -> None:
+        """No more will come: `run` returns when all is written, or cannot be."""
+        self._ending = True
+        self._bell.set()
+
+    @property
+    def waiting(self) -> Taken | None:
+        """The last events that are not durable yet."""
+        return next((taken[-1] for taken in (self._waiting, self._under_way) if taken), None)
+
+    @property
+    def is_over_quota(self) -> bool:
+        """Events wait because `max_journal_bytes` is used up."""
+        return bool(self._waiting) and self.used_bytes + self._waiting[0].size_bytes > self._limits.max_bytes
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether nothing that was noted is unwritten."""
+        return not (self._noted or self._unsaved or self._forgotten)
+
+    # The loop ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until `end`. Raises JournalError when the disk fails for good."""
+        while True:
+            now = self._clock.monotonic()
+            wait_s = self._wait_s(now)
+            if wait_s == 0:
+                await self._commit(now)
+            elif self._ending:
+                break
+            else:
+                self._bell = anyio.Event()
+                with anyio.move_on_after(None if wait_s == inf else wait_s):
+                    await self._bell.wait()
+        self._abandon()
+
+    def _wait_s(self, now: float) -> float:
+        """How long until there is something to commit."""
+        if self._ending and not self.is_saved:
+            return inf if self._hopeless else 0.0
+        wait_s = max(0.0, min(self._flush_at, self._dispose_at) - now)
+        if not self._waiting or self.is_over_quota or (self.is_full and self._ending):
+            return inf if self._ending else wait_s
+        return min(wait_s, max(0.0, self._retry_at - now)) if self.is_full else 0.0
+
+    async def _commit(self, now: float) -> None:
+        written_down = self._collect_changes(now)
+        taken = [] if self.is_over_quota or (self.is_full and now < self._retry_at) else self._collect_events()
+        disposal = self._disposal(now)
+        self._under_way = taken
+        try:
+            committed = await self._write(taken, disposal)
+        except JournalFull:
+            self._waiting.extendleft(reversed(taken))
+            self._under_way = []
+            self._writing_down[:0] = written_down
+            await self._bear_full_disk(had_events=bool(taken))
+            return
+        self._unsaved, self._forgotten = [], []
+        self.commits += 1
+        self.used_bytes = committed.used_bytes
+        if disposal and not committed.deleted:
+            self._dispose_at = now + DISPOSE_EVERY_S
+        for written in written_down:
+            written.set()
+        if taken:
+            self._under_way = []
+            self._stored(committed, taken)
+            await self._heal()
+
+    def _collect_changes(self, now: float) -> list[anyio.Event]:
+        if now < self._flush_at and not self._ending:
+            return []
+        self._unsaved += [account.changes() for account in self._noted]
+        self._noted.clear()
+        self._flush_at = inf
+        written_down, self._writing_down = self._writing_down, []
+        return written_down
+
+    def _collect_events(self) -> list[Taken]:
+        taken: list[Taken] = []
+        size = 0
+        while self._waiting and (not size or size + self._waiting[0].size_bytes <= COMMIT_BYTES):
+            size += self._waiting[0].size_bytes
+            taken.append(self._waiting.popleft())
+        return taken
+
+    def _disposal(self, now: float) -> Disposal | None:
+        if now < self._dispose_at:
+            return None
+        positions = self._positions()
+        return Disposal(
+            floor=min((position.scan for position in positions), default=2**63 - 1),
+            keep=frozenset(chunk.first for position in positions for chunk in position.open),
+            before=self._clock.utc() - self._limits.retention_s,
+            max_bytes=self._limits.max_bytes,
+        )
+
+    # The disk ----------------------------------------------------------------------------------------------------
+
+    async def _write(self, taken: Sequence[Taken], disposal: Disposal | None) -> Committed:
+        """A failing disk is tried again for a while, a full one at once with less: see `_commit`."""
+        changes, forgotten = self._unsaved, self._forgotten
+
+        def job() -> Committed:
+            arrivals = [one.arrival() for one in taken]
+            return self._store.commit(
+                Commit(arrivals=arrivals, changes=changes, disposal=disposal, forgotten=forgotten)
+            )
+
+        failing_since: float | None = None
+        while True:
+            try:
+                return await self._writer.run(job)
+            except JournalError as error:
+                now = self._clock.monotonic()
+                failing_since = now if failing_since is None else failing_since
+                if now - failing_since >= PATIENCE_S:
+                    raise
+                self._say("the disk fails, trying again", error=str(error))
+                await anyio.sleep(PATIENCE_S / 20)
+
+    async def _bear_full_disk(self, *, had_events: bool) -> None:
+        """Cursors come first: what was put aside for them is used now."""
+        now = self._clock.monotonic()
+        if not self.is_full:
+            self.is_full = True
+            self._say("the disk is full: nothing is accepted until there is room, delivery goes on")
+            await self._writer.run(self._store.release_ballast)
+        self._retry_at = now + RETRY_S
+        if not self.is_saved:
+            self._flush_at = now if had_events else self._retry_at
+            self._hopeless = not had_events
+
+    async def _heal(self) -> None:
+        if self.is_full:
+            self.is_full = self._hopeless = False
+            self._say("there is room again: events are accepted")
+            await self._writer.run(self._store.refill_ballast)
+
+    def _abandon(self) -> None:
+        """The end: what could not be stored was never acknowledged, and its senders hear so."""
+        self.abandoned = sum(len(taken.decoded.lines) for taken in self._waiting)
+        for taken in self._waiting:
+            taken.closed = True
+            taken.done.set()
+        for written in self._writing_down:
+            written.set()
+        if self.abandoned:
+            self._say("events were not accepted: there was no room", events=self.abandoned)
+
+    def _flush_now(self) -> None:
+        self._flush_at = -inf
+        self._bell.set()
+
+    def _say(self, message: str, **facts: object) -> None:
+        _log.warning(message, extra={"facts": {"journal": str(self._store.folder), **facts}})

@@ -1,0 +1,277 @@
+"""The journal as the loop sees it: events in by `take`, chunks out by `read`, and an account for each destination.
+
+    take -> room -> committing (durable) -> numbered, cached, announced        read -> cache, or the reading thread
+
+Knows how to come from the file's bytes back to envelopes; when and how things are written is `committing.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count, repeat
+from types import TracebackType
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from ..clock import Clock
+from ..model.decode import Decoded
+from ..model.envelope import Chunk, Envelope, Receipt
+from ..model.event import AnyEvent, Event
+from ..telemetry import IntakeCounters
+from .account import DiskAccount, stored_bytes
+from .cache import ChunkCache
+from .committing import DEFAULT_LIMITS, Committer, Limits
+from .log import OnStored
+from .memory import EVENT_OVERHEAD_BYTES
+from .queries import Queries, StoredPieces
+from .records import Gap, Position
+from .room import Room
+from .storage import Worker
+from .store import Committed, Found, Opened, Store
+from .taken import Taken
+
+TAKEN_BYTES = 16 * 2**20
+"""Of events that wait for their commit; then whoever brings more waits."""
+CACHE_BYTES = 64 * 2**20
+
+Restore = Callable[[Sequence[bytes]], Sequence[Event | AnyEvent]]
+
+
+class DiskLogStatistics(msgspec.Struct, frozen=True):
+    """What the journal holds right now."""
+
+    end: int
+    oldest: int
+    """The first number that is still held."""
+    used_bytes: int
+    waiting_bytes: int
+    """Of events taken and not durable yet, with overhead."""
+    commits: int
+    is_full: bool
+    """Whether nothing is accepted for want of room."""
+
+
+class DiskLog:
+    """See `Log`. An async context manager: leaving it writes what is left. A disk that fails for good ends the block with JournalError."""
+
+    _tasks: TaskGroup
+
+    def __init__(
+        self,
+        store: Store,
+        queries: Queries,
+        opened: Opened,
+        *,
+        writer: Worker,
+        reader: Worker,
+        on_stored: OnStored,
+        restore: Restore,
+        clock: Clock,
+        counters: IntakeCounters,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.id = opened.id
+        self.end = opened.end
+        self._oldest = opened.oldest
+        self._store, self._queries = store, queries
+        self._writer, self._reader = writer, reader
+        self._on_stored, self._restore = on_stored, restore
+        self._clock, self._counters = clock, counters
+        self._found = dict(opened.accounts)
+        self._accounts: dict[str, DiskAccount] = {}
+        self._room = Room(TAKEN_BYTES)
+        self._cache = ChunkCache(CACHE_BYTES)
+        self._reading: dict[int, anyio.Event] = {}
+        self.committer = Committer(
+            store,
+            writer,
+            clock,
+            limits,
+            used_bytes=opened.used_bytes,
+            stored=self._announce,
+            positions=self._positions,
+        )
+
+    # Life --------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> DiskLog:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._tasks.start_soon(self._live)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+        self.committer.end()
+        try:
+            await self._tasks.__aexit__(None, None, None)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._close_threads()
+
+    async def _live(self) -> None:
+        """Whoever cancels the engine does not keep what was decided from being written."""
+        with anyio.CancelScope(shield=True):
+            await self.committer.run()
+        if self.committer.abandoned:
+            self._counters.rejected["not_stored"] = self.committer.abandoned
+
+    async def _close_threads(self) -> None:
+        try:
+            await self._reader.run(self._queries.close)
+            await self._writer.run(partial(self._store.close, clean=self.committer.is_saved))
+        finally:
+            await self._reader.aclose()
+            await self._writer.aclose()
+
+    # In ----------------------------------------------------------------------------------------------------------
+
+    async def take(self, decoded: Decoded, source: str) -> Taken:
+        """See `Log`."""
+        cost = sum(map(len, decoded.lines)) + EVENT_OVERHEAD_BYTES * len(decoded.lines)
+        received = self._clock.utc()
+        await self._room.enter(cost)
+        taken = Taken(decoded, source, received, cost)
+        self.committer.put(taken)
+        return taken
+
+    def close(self) -> None:
+        """See `Log`."""
+        self._room.close()
+
+    async def settled(self) -> None:
+        """Returns when all that was taken is stored, or cannot be for want of room."""
+        while (last := self.committer.waiting) and not (self.committer.is_full or self.committer.is_over_quota):
+            with anyio.move_on_after(1.0):
+                await last.done.wait()
+
+    def _announce(self, committed: Committed, taken: Sequence[Taken]) -> None:
+        """What is durable is numbered, and everybody hears of it."""
+        for stored in committed.chunks:
+            chunk = self._numbered(stored.first, taken[stored.start : stored.stop])
+            self.end = chunk.end
+            self._cache.put(chunk)
+            self._counters.accepted += len(chunk.envelopes)
+            for account in self._accounts.values():
+                account.backlog_bytes += stored_bytes(chunk)
+            self._on_stored(chunk)
+        for one in taken:
+            self._room.leave(one.cost)
+            one.done.set()
+        if committed.deleted:
+            self._oldest = committed.oldest
+
+    def _numbered(self, first: int, taken: Sequence[Taken]) -> Chunk:
+        envelopes: list[Envelope] = []
+        accepted = self._clock.monotonic()
+        for one in taken:
+            one.first = first + len(envelopes)
+            receipt = Receipt(one.source, one.received, accepted, self.id)
+            envelopes += map(Envelope, count(one.first), one.decoded.lines, one.decoded.events, repeat(receipt))
+        return Chunk(first, envelopes, sum(one.cost for one in taken))
+
+    # Out ---------------------------------------------------------------------------------------------------------
+
+    def account(self, name: str, *, oldest: bool = False) -> DiskAccount:
+        """See `Log`."""
+        found = self._found.pop(name, None)
+        if found is None:
+            start = self._oldest if oldest else self.end
+            backlog_bytes = self.committer.used_bytes if oldest else 0
+            found = Found(name=name, position=Position(start), backlog_bytes=backlog_bytes, is_new=True)
+        account = self._accounts[name] = DiskAccount(self, found)
+        self.committer.note(account)
+        self.committer.may_dispose()
+        return account
+
+    def note(self, account: DiskAccount) -> None:
+        """There is something to write of `account`."""
+        self.committer.note(account)
+
+    async def write_down(self, account: DiskAccount) -> None:
+        """See `Account.write_down`."""
+        await self.committer.write_down(account)
+
+    def remove(self, account: DiskAccount) -> None:
+        """See `Account.close`."""
+        self.committer.remove(account)
+        self._accounts.pop(account.name, None)
+        self._found[account.name] = Found(
+            name=account.name, position=account.where(), standing=account.standing, parked=account.parked_now
+        )
+
+    async def read(self, number: int) -> Chunk | Gap | None:
+        """See `Account`. Several who want the same chunk wait for one reading."""
+        while number < self.end:
+            chunk = self._cache.get(number)
+            if chunk is not None:
+                return chunk
+            under_way = self._reading.get(number)
+            if under_way is None:
+                return await self._fetch(number)
+            await under_way.wait()
+        return None
+
+    async def _fetch(self, number: int) -> Chunk | Gap | None:
+        self._reading[number] = done = anyio.Event()
+        try:
+            stored = await self._reader.run(partial(self._queries.chunk, number))
+        finally:
+            del self._reading[number]
+            done.set()
+        if isinstance(stored, StoredPieces):
+            chunk = self._chunk(stored)
+            self._cache.put(chunk)
+            return chunk
+        last = stored.last if stored else self.end - 1
+        return Gap(number, last, "expired" if last < self._oldest else "damaged", self._clock.utc())
+
+    def _chunk(self, stored: StoredPieces) -> Chunk:
+        envelopes: list[Envelope] = []
+        for piece in stored.pieces:
+            receipt = self.receipt(piece.source, piece.received)
+            envelopes += self.restored(stored.first + len(envelopes), piece.lines, receipt)
+        cost = sum(len(envelope.line) for envelope in envelopes) + EVENT_OVERHEAD_BYTES * len(envelopes)
+        return Chunk(stored.first, envelopes, cost)
+
+    def restored(self, first: int, lines: Sequence[bytes], receipt: Receipt) -> list[Envelope]:
+        """Envelopes of lines from the file."""
+        return list(map(Envelope, count(first), lines, self._restore(lines), repeat(receipt)))
+
+    def receipt(self, source: str, received: float) -> Receipt:
+        """The receipt of events from the file: how long ago they were accepted is known by the wall clock only."""
+        ago = max(0.0, self._clock.utc() - received)
+        return Receipt(source, received, self._clock.monotonic() - ago, self.id)
+
+    async def received_at(self, number: int) -> float | None:
+        """When the chunk at `number` was received."""
+        return await self._reader.run(partial(self._queries.received_at, number)) if number < self.end else None
+
+    # How it stands -----------------------------------------------------------------------------------------------
+
+    def utc_of(self, monotonic: float | None) -> float:
+        """A moment of this run on the wall clock, as that stands now; None is now."""
+        now = self._clock.utc()
+        return now if monotonic is None else now + monotonic - self._clock.monotonic()
+
+    def statistics(self) -> DiskLogStatistics:
+        """What is held right now."""
+        return DiskLogStatistics(
+            end=self.end,
+            oldest=self._oldest,
+            used_bytes=self.committer.used_bytes,
+            waiting_bytes=self._room.used_bytes,
+            commits=self.committer.commits,
+            is_full=self.committer.is_full or self.committer.is_over_quota,
+        )
+
+    def __repr__(self) -> str:
+        return f"<DiskLog {self._store.folder}, next {self.end}, {self.committer.used_bytes} bytes>"
+
+    def _positions(self) -> list[Position]:
+        return [account.where() for account in self._accounts.values()]

@@ -1,0 +1,209 @@
+"""What the log keeps beside the events, as values: where each destination stands, what waits, what was given up, what was tried.
+
+Times are UTC, seconds since the epoch. Everything here is written by `store.py`, sealed with a checksum each, and never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Ranges: TypeAlias = list[tuple[int, int]]
+"""Runs of sequence numbers, first and last, ascending."""
+
+TRIES_KEPT = 30
+"""Of an event's history, the first and the latest; the longest preset has 14."""
+
+
+class OpenChunk(msgspec.Struct, frozen=True, array_like=True):
+    """A chunk that was taken for delivery, some of whose events are settled."""
+
+    first: int
+    count: int
+    bits: bytes
+    """Bit i, counted from the lowest of the first byte on, is set if event `first + i` is settled."""
+
+    @property
+    def flags(self) -> bytearray:
+        """A byte per event, 1 for settled."""
+        bits = int.from_bytes(self.bits, "little")
+        return bytearray(f"{bits:0{self.count}b}"[::-1].encode().translate(_TO_FLAGS))
+
+    @property
+    def unsettled(self) -> int:
+        """How many are not."""
+        return self.count - int.from_bytes(self.bits, "little").bit_count()
+
+
+def open_chunk(first: int, flags: bytearray) -> OpenChunk:
+    """From a byte per event."""
+    bits = int(flags.translate(_TO_DIGITS)[::-1], 2)
+    return OpenChunk(first, len(flags), bits.to_bytes((len(flags) + 7) // 8, "little"))
+
+
+_TO_DIGITS = bytes([48, 49, *range(2, 256)])
+_TO_FLAGS = bytes([*range(48), 0, 1, *range(50, 256)])
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """A destination's cursor: chunks before `scan` are settled but for those in `open`."""
+
+    scan: int
+    """The first number of the next chunk to take."""
+    open: tuple[OpenChunk, ...] = ()
+
+    @property
+    def watermark(self) -> int:
+        """Every event with a lower number is settled."""
+        for chunk in self.open:
+            unsettled = chunk.flags.find(0)
+            if unsettled >= 0:
+                return chunk.first + unsettled
+        return self.scan
+
+    def unsettled(self, end: int) -> int:
+        """How many of the events before `end` are not settled."""
+        return end - self.scan + sum(chunk.unsettled for chunk in self.open)
+
+    def is_settled(self, number: int) -> bool:
+        """Whether event `number` is done with here."""
+        if number >= self.scan:
+            return False
+        return all(chunk.flags[number - chunk.first] for chunk in self.open if 0 <= number - chunk.first < chunk.count)
+
+
+class Try(msgspec.Struct, frozen=True, array_like=True):
+    """One attempt in the history of one event."""
+
+    at: float
+    reason: str
+    status: int | None = None
+
+
+class ParkedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that left its chunk and waits for a try of its own. It is settled in the cursor: this row is its only place."""
+
+    number: int
+    line: bytes
+    source: str
+    received: float
+    due: float
+    waited_s: float = 0.0
+    """How long it had waited when this was written, the time not counted that the destination was down."""
+    attempts: int = 0
+    """Tries that counted against it."""
+    tries: list[Try] = []
+    replay: int | None = None
+    """The replay that it is sent for; None for an event on its first way."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was given up, with all that is needed to understand it and to send it again."""
+
+    id: int = 0
+    """Given by the store."""
+    destination: str
+    number: int
+    message_id: str | None
+    type: str | None
+    event: str | None
+    """The name of a track event."""
+    line: bytes
+    source: str
+    received: float
+    reason: str
+    status: int | None
+    excerpt: str
+    """What the receiver or the error said, shortened, personal data masked."""
+    tries: list[Try]
+    version: str
+    """Of the settings (and, with actions, of the mapping) that the last attempt was made under."""
+    action: str | None = None
+    first_at: float
+    """Of the first failure."""
+    last_at: float
+
+
+Result: TypeAlias = Literal["delivered", "filtered", "retry", "rejected", "failed", "parked", "dead", "split"]
+
+
+class Attempt(msgspec.Struct, array_like=True):
+    """What became of some events of one destination in one attempt; equal ones of one commit are joined."""
+
+    at: float
+    took_ms: int
+    """The longest of those joined."""
+    result: Result
+    reason: str
+    status: int | None
+    tries: int
+    """The number of the attempt, from 1, as far as this process knows."""
+    ranges: Ranges
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True):
+    """Events that a destination will not get: expired, or damaged on the disk. Kept for explain."""
+
+    first: int
+    last: int
+    reason: Literal["expired", "damaged"]
+    at: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return self.last - self.first + 1
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a destination across restarts, beside its cursor."""
+
+    paused: bool = False
+    died_at: int = 0
+    """The watermark at which the process died last."""
+    deaths: int = 0
+    """How often in a row it died there."""
+    survived: bool = False
+    """Whether, in this life, an attempt with the event at the watermark was outlived: then it is not what kills."""
+    trying: int | None = None
+    """The event whose attempt was written down beforehand, and is not known to have ended."""
+    careful_until: int = 0
+    """Up to this number events go one by one, each written down first."""
+
+
+class Changes(msgspec.Struct, kw_only=True):
+    """What is to be written of one destination, in one transaction."""
+
+    name: str
+    position: Position
+    standing: Standing
+    parked: dict[int, ParkedEvent | None]
+    """None: it is parked no more."""
+    dead: list[DeadLetter]
+    attempts: list[Attempt]
+    gaps: list[Gap]
+    version: str = ""
+    """The plan in use, if that is news."""
+
+
+def ranges_of(numbers: Sequence[int]) -> Ranges:
+    """Ascending numbers as runs."""
+    if not numbers:
+        return []
+    if numbers[-1] - numbers[0] + 1 == len(numbers):
+        return [(numbers[0], numbers[-1])]
+    ranges: Ranges = []
+    first = last = numbers[0]
+    for number in numbers[1:]:
+        if number != last + 1:
+            ranges.append((first, last))
+            first = number
+        last = number
+    return [*ranges, (first, last)]
+
+
+def joined(tries: list[Try], one: Try) -> list[Try]:
+    """The history with one more; too long, it loses the ones after the first."""
+    return [*tries, one] if len(tries) < TRIES_KEPT else [tries[0], *tries[2:], one]

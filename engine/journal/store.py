@@ -1,0 +1,445 @@
+"""The journal's file, as the thread that writes it sees it: one commit at a time, each a single transaction.
+
+    Commit (pieces, changes of destinations, what may be deleted) -> Store.commit -> Committed (chunks with their numbers, bytes in use)
+
+Numbers are given inside the transaction: one that fails has used none. Every row but the plain numbers carries a CRC-32 of its own, since
+SQLite's pages have none: a damaged cursor is noticed, and the destination starts at the oldest chunk again: repeats, and no loss.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import apsw
+import msgspec
+
+from ..errors import JournalError, JournalFull
+from .blob import Damaged, Piece, encode
+from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing
+from .schema import open_writer
+
+_log = logging.getLogger("doorstep.journal")
+
+CHUNK_BYTES = 256 * 1024
+"""Pieces are joined into one row up to this size; a piece that is bigger is a row of its own."""
+ATTEMPT_SPAN = 2**16
+"""How far apart the numbers in one row of attempts may be: so a look-up knows where to stop."""
+DELETED_AT_ONCE = 8
+"""Chunks, in one commit: what is deleted is twice what a busy commit adds, and no commit takes long."""
+BALLAST_BYTES = 16 * 2**20
+_SYNCHRONOUS = {"disk": "FULL", "os": "NORMAL"}
+
+T = TypeVar("T")
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A piece on its way in, with what is indexed of it."""
+
+    piece: Piece
+    hashes: bytes
+    """Four bytes per event: CRC-32 of its `messageId` (`hash_of`), zeros for none."""
+    digests: bytes = b""
+    """Sixteen bytes per event, if repeats are recognised."""
+
+
+class Disposal(msgspec.Struct, frozen=True):
+    """Which chunks may go."""
+
+    floor: int
+    """Those before this number, which every destination has taken ..."""
+    keep: frozenset[int]
+    """... but not these: some of their events are not settled yet."""
+    before: float
+    """Those received before this time (UTC) go ..."""
+    max_bytes: int
+    """... and, oldest first, any others while more than this is in use."""
+
+
+class Commit(msgspec.Struct, kw_only=True):
+    """What is to be written as one."""
+
+    arrivals: Sequence[Arrival] = ()
+    changes: Sequence[Changes] = ()
+    disposal: Disposal | None = None
+    forgotten: Sequence[str] = ()
+
+
+class StoredChunk(msgspec.Struct, frozen=True):
+    """A row that was written: the pieces `start` to `stop` of the commit."""
+
+    first: int
+    start: int
+    stop: int
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a commit came to."""
+
+    chunks: list[StoredChunk]
+    end: int
+    used_bytes: int
+    deleted: int
+    """Chunks."""
+    oldest: int
+    """The first number that is still held."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination as it was found, or a new one."""
+
+    name: str
+    position: Position
+    standing: Standing = Standing()
+    parked: list[ParkedEvent] = []
+    backlog_bytes: int = 0
+    is_new: bool = False
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found on opening."""
+
+    id: str
+    end: int
+    oldest: int
+    used_bytes: int
+    was_clean: bool
+    accounts: dict[str, Found]
+    lost: Gap | None
+    """Events that had been acknowledged and are not there any more."""
+
+
+class Store:
+    """Owns the folder. Not thread-safe: whoever made it uses and closes it. Raises JournalError if the folder is not to be had."""
+
+    def __init__(self, folder: Path, durability: Literal["disk", "os"] = "disk", *, vfs: str | None = None) -> None:
+        self.folder = folder
+        self._synchronous = _SYNCHRONOUS[durability]
+        self._vfs = vfs
+        self._lock = _locked(folder)
+        try:
+            self._side = os.open(folder / "durable", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._connection = open_writer(folder, synchronous=self._synchronous, vfs=vfs)
+            with translated():
+                self._load()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self.refill_ballast()
+
+    # What was found ----------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        row: tuple[int, int] | None = self._one(
+            "SELECT first + count, total + size FROM chunks ORDER BY first DESC LIMIT 1"
+        )
+        self._held_end, self._total = row or (1, 0)
+        self._used: int = self._one("SELECT coalesce(sum(size), 0) FROM chunks")[0]
+        self._end = max(self._held_end, self._durable_end())
+
+    def opened(self) -> Opened:
+        """Everything but the events. From here on the journal counts as in use, until `close`."""
+        with translated():
+            id_, clean = self._one("SELECT id, clean FROM journal")
+            rows = self._all("SELECT name, row FROM accounts")
+            accounts = {name: self._account(name, row) for name, row in rows}
+            self._end = max(self._end, *(account.position.scan for account in accounts.values()), 1)
+            self._connection.execute("UPDATE journal SET clean = 0")
+        lost = Gap(self._held_end, self._end - 1, "damaged") if self._end > self._held_end else None
+        return Opened(
+            id=id_,
+            end=self._end,
+            oldest=self._oldest(),
+            used_bytes=self._used,
+            was_clean=bool(clean),
+            accounts=accounts,
+            lost=lost,
+        )
+
+    def _account(self, name: str, row: bytes) -> Found:
+        try:
+            position, standing = msgspec.msgpack.decode(unsealed(row), type=tuple[Position, Standing])
+        except (Damaged, msgspec.DecodeError):
+            position, standing = Position(self._oldest()), Standing()
+            facts = {"destination": name, "starts_at": position.scan}
+            _log.error("a cursor is damaged: what the journal still holds is sent again", extra={"facts": facts})
+        return Found(
+            name=name,
+            position=position,
+            standing=standing,
+            parked=list(self._parked(name)),
+            backlog_bytes=self._bytes_from(position.scan),
+        )
+
+    def _parked(self, name: str) -> Iterator[ParkedEvent]:
+        rows = self._connection.execute("SELECT number, row FROM parked WHERE destination = ? ORDER BY number", (name,))
+        for number, row in rows:
+            try:
+                yield msgspec.msgpack.decode(unsealed(row), type=ParkedEvent)
+            except (Damaged, msgspec.DecodeError):
+                facts = {"destination": name, "number": number}
+                _log.error("a parked event is damaged and was left where it is", extra={"facts": facts})
+
+    def _bytes_from(self, number: int) -> int:
+        row = self._one("SELECT total FROM chunks WHERE first >= ? ORDER BY first LIMIT 1", number)
+        return self._total - row[0] if row else 0
+
+    def _oldest(self) -> int:
+        row = self._one("SELECT first FROM chunks ORDER BY first LIMIT 1")
+        return int(row[0]) if row else self._end
+
+    # Writing -----------------------------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> Committed:
+        """Writes all of it, or nothing. Returns when it is as durable as configured.
+
+        Raises JournalFull when the disk is, JournalError when it fails; the same commit may be tried again after either.
+        """
+        before = self._end, self._held_end, self._total, self._used
+        try:
+            with translated():
+                self._connection.execute("BEGIN IMMEDIATE")
+                chunks = self._append(commit.arrivals)
+                for changes in commit.changes:
+                    self._write(changes)
+                for name in commit.forgotten:
+                    self._forget(name)
+                deleted = self._dispose(commit.disposal) if commit.disposal else 0
+                self._connection.execute("COMMIT")
+        except BaseException:
+            self._end, self._held_end, self._total, self._used = before
+            self._roll_back()
+            raise
+        if chunks:
+            self._note_durable()
+        return Committed(
+            chunks=chunks,
+            end=self._end,
+            used_bytes=self._used,
+            deleted=deleted,
+            oldest=self._oldest() if deleted else 0,
+        )
+
+    def _append(self, arrivals: Sequence[Arrival]) -> list[StoredChunk]:
+        return [self._insert(arrivals, start, stop) for start, stop in _joined(arrivals)]
+
+    def _insert(self, arrivals: Sequence[Arrival], start: int, stop: int) -> StoredChunk:
+        group, first = arrivals[start:stop], self._end
+        body = encode(first, [arrival.piece for arrival in group])
+        count = sum(len(arrival.piece.lines) for arrival in group)
+        received = group[0].piece.received
+        hashes = b"".join([arrival.hashes for arrival in group])
+        run = self._connection.execute
+        run("INSERT INTO chunks VALUES(?, ?, ?, ?, ?)", (first, count, len(body), self._total, received))
+        run("INSERT INTO ids VALUES(?, ?)", (first, sealed(hashes)))
+        run("INSERT INTO bodies VALUES(?, ?)", (first, body))
+        if any(arrival.digests for arrival in group):
+            digests = b"".join([arrival.digests for arrival in group])
+            run("INSERT INTO digests VALUES(?, ?, ?)", (first, received, sealed(digests)))
+        self._end = self._held_end = first + count
+        self._total += len(body)
+        self._used += len(body)
+        return StoredChunk(first, start, stop)
+
+    def _write(self, changes: Changes) -> None:
+        name, run = changes.name, self._connection.execute
+        run("INSERT OR REPLACE INTO accounts VALUES(?, ?)", (name, _packed((changes.position, changes.standing))))
+        for number, parked in changes.parked.items():
+            if parked is None:
+                run("DELETE FROM parked WHERE destination = ? AND number = ?", (name, number))
+            else:
+                run("INSERT OR REPLACE INTO parked VALUES(?, ?, ?)", (name, number, _packed(parked)))
+        for letter in changes.dead:
+            values = (name, letter.number, letter.reason, letter.last_at, _packed(letter))
+            run("INSERT OR IGNORE INTO dead(destination, number, reason, at, row) VALUES(?, ?, ?, ?, ?)", values)
+        for low, high, attempts in _rows_of(changes.attempts):
+            run(
+                "INSERT INTO attempts(destination, low, high, row) VALUES(?, ?, ?, ?)",
+                (name, low, high, _packed(attempts)),
+            )
+        for gap in changes.gaps:
+            run("INSERT INTO gaps VALUES(?, ?, ?, ?)", (name, gap.first, gap.last, _packed(gap)))
+        if changes.version:
+            run("INSERT OR REPLACE INTO uses VALUES(?, ?, ?)", (name, changes.position.scan, changes.version))
+
+    def _forget(self, name: str) -> None:
+        self._connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
+        for table in ("parked", "attempts", "gaps", "uses", "replays"):
+            self._connection.execute(f"DELETE FROM {table} WHERE destination = ?", (name,))
+
+    def _dispose(self, disposal: Disposal) -> int:
+        """The oldest chunks that nobody needs, a few at a time. The newest stays, so that numbers go on from it."""
+        rows = self._all(
+            "SELECT first, count, size, received FROM chunks WHERE first < ? ORDER BY first LIMIT ?",
+            min(disposal.floor, self._held_end - 1),
+            DELETED_AT_ONCE + len(disposal.keep),
+        )
+        deleted = 0
+        for first, count, size, received in rows:
+            if first in disposal.keep or deleted == DELETED_AT_ONCE or first + count >= self._held_end:
+                continue
+            if received >= disposal.before and self._used <= disposal.max_bytes:
+                break
+            for table in ("chunks", "ids", "bodies", "digests"):
+                self._connection.execute(f"DELETE FROM {table} WHERE first = ?", (first,))
+            self._used -= size
+            deleted += 1
+        if deleted:
+            self._connection.execute("DELETE FROM attempts WHERE high < ?", (rows[0][0],))
+        return deleted
+
+    def work(self, job: Callable[[apsw.Connection], T]) -> T:
+        """`job`, in a transaction of its own."""
+        with translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = job(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            return result
+
+    # Room --------------------------------------------------------------------------------------------------------
+
+    def release_ballast(self) -> None:
+        """The disk is full: gives up what was put aside, so that cursors can still be saved."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.folder / "ballast")
+
+    def refill_ballast(self) -> bool:
+        """Puts it aside again. Whether that is done: not while the disk is nearly full."""
+        path = self.folder / "ballast"
+        if path.exists():
+            return True
+        try:
+            with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        except OSError:
+            self.release_ballast()
+            return False
+        return True
+
+    # The end -----------------------------------------------------------------------------------------------------
+
+    def close(self, *, clean: bool) -> None:
+        """`clean`: all that was decided is written. Closing plays the WAL back into the file."""
+        try:
+            with translated():
+                if clean:
+                    self._connection.execute("UPDATE journal SET clean = 1")
+                self._connection.close()
+        finally:
+            os.close(self._side)
+            os.close(self._lock)
+
+    def _roll_back(self) -> None:
+        with suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _note_durable(self) -> None:
+        """Beside the file: how far acknowledgements have gone, so that a loss is noticed. Not synced: that would be a second sync."""
+        end = self._end.to_bytes(8, "big")
+        with suppress(OSError):
+            os.pwrite(self._side, end + zlib.crc32(end).to_bytes(4, "big"), 0)
+
+    def _durable_end(self) -> int:
+        noted = os.pread(self._side, 12, 0)
+        whole = len(noted) == 12 and zlib.crc32(noted[:8]) == int.from_bytes(noted[8:], "big")
+        return int.from_bytes(noted[:8], "big") if whole else 1
+
+    def _all(self, statement: str, *values: apsw.SQLiteValue) -> list[Any]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def _one(self, statement: str, *values: apsw.SQLiteValue) -> Any:
+        return self._connection.execute(statement, values).fetchone()
+
+    def __repr__(self) -> str:
+        return f"<Store {self.folder}, next {self._end}, {self._used} bytes>"
+
+
+def sealed(row: bytes) -> bytes:
+    """`row` with its checksum in front."""
+    return zlib.crc32(row).to_bytes(4, "big") + row
+
+
+def unsealed(row: bytes) -> bytes:
+    """What was sealed. Raises Damaged if it is not what was written."""
+    if len(row) < 4 or zlib.crc32(row[4:]) != int.from_bytes(row[:4], "big"):
+        raise Damaged("a row is not what was written")
+    return row[4:]
+
+
+def hash_of(message_id: str | None) -> int:
+    """What `ids` knows an event by: two of a million events in one look-up share it, and then a chunk is read for nothing."""
+    return zlib.crc32(message_id.encode("utf-8", "surrogatepass")) if message_id else 0
+
+
+def _packed(value: object) -> bytes:
+    return sealed(msgspec.msgpack.encode(value))
+
+
+def _joined(arrivals: Sequence[Arrival]) -> Iterator[tuple[int, int]]:
+    """Runs of arrivals that fit a row."""
+    start = size = 0
+    for index, arrival in enumerate(arrivals):
+        added = sum(map(len, arrival.piece.lines)) + len(arrival.piece.lines)
+        if size and size + added > CHUNK_BYTES:
+            yield start, index
+            start, size = index, 0
+        size += added
+    if arrivals:
+        yield start, len(arrivals)
+
+
+def _rows_of(attempts: Sequence[Attempt]) -> Iterator[tuple[int, int, list[Attempt]]]:
+    """Rows of attempts, each of a bounded span."""
+    rows: dict[int, list[Attempt]] = {}
+    for attempt in attempts:
+        by_row: dict[int, list[tuple[int, int]]] = {}
+        for first, last in attempt.ranges:
+            by_row.setdefault(first // ATTEMPT_SPAN, []).append((first, last))
+        for key, ranges in by_row.items():
+            rows.setdefault(key, []).append(msgspec.structs.replace(attempt, ranges=ranges))
+    for row in rows.values():
+        numbers = [number for attempt in row for pair in attempt.ranges for number in pair]
+        yield min(numbers), max(numbers), row
+
+
+def _locked(folder: Path) -> int:
+    """The folder, made if it is not there, for us alone."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalError(f"{folder} cannot be used as data_dir: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise JournalError(
+            f"{folder} is in use by another doorstep; stop that one, or choose another data_dir"
+        ) from None
+    return lock
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """The one table from SQLite's errors to ours."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise JournalFull("the disk is full") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise JournalError(
+            f"the journal is damaged ({error}); `doorstep journal salvage` rescues what it holds"
+        ) from error
+    except apsw.Error as error:
+        raise JournalError(f"the journal's disk failed: {error}") from error

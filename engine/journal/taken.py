@@ -1,0 +1,44 @@
+"""Events on their way into a commit."""
+
+from __future__ import annotations
+
+from array import array
+
+import anyio
+
+from ..errors import Closed
+from ..model.decode import Decoded
+from .blob import Piece
+from .store import Arrival, hash_of
+
+
+class Taken:
+    """What one read of one ingress brought; also the `Ticket` for it."""
+
+    __slots__ = ("closed", "cost", "decoded", "digests", "done", "first", "received", "size_bytes", "source")
+
+    def __init__(self, decoded: Decoded, source: str, received: float, cost: int, digests: bytes = b"") -> None:
+        self.decoded = decoded
+        self.source = source
+        self.received = received
+        self.cost = cost
+        self.size_bytes = sum(map(len, decoded.lines)) + len(decoded.lines)
+        self.digests = digests
+        self.done = anyio.Event()
+        self.first: int | None = None
+        self.closed = False
+
+    async def stored(self) -> int | None:
+        """See `Ticket`."""
+        await self.done.wait()
+        if self.closed:
+            raise Closed("the engine ended before the journal had room for it")
+        return self.first
+
+    def arrival(self) -> Arrival:
+        """For the store. Made in its thread: hashing is not for the loop."""
+        hashes = array("I", [hash_of(event.messageId) for event in self.decoded.events])
+        return Arrival(Piece(self.source, self.received, self.decoded.lines), hashes.tobytes(), self.digests)
+
+    def __repr__(self) -> str:
+        return f"<Taken {len(self.decoded.lines)} events from {self.source}, first {self.first}>"
