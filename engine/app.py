@@ -223,6 +223,7 @@ class Engine:
             retry=settings.retry,
             breaker=settings.breaker,
             mailbox=settings.mailbox,
+            backlog=settings.backlog,
             overflow=settings.overflow,
             start=settings.start,
         )

@@ -12,7 +12,7 @@ Shared memory (`-shm`) is never among the files. Files that are written beside S
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,15 +41,16 @@ class Image:
         sizes = ", ".join(f"{file}: {len(content)}" for file, content in self.files.items())
         return f"<Image {self.variant} at boundary {self.boundary} ({sizes})>"
 
-    def write_to(self, folder: Path) -> None:
-        """Make `folder` hold exactly these files (it is created; all plain files in it go).
+    def write_to(self, folder: Path, keep: Collection[str] = ()) -> None:
+        """Make `folder` hold exactly these files (it is created; all others in it go, but for those named in `keep`).
 
         Every file is a new one: SQLite shares locks and memory by inode, so a connection to an earlier image in this process
         that someone forgot to close would otherwise spoil this one.
         """
         folder.mkdir(parents=True, exist_ok=True)
         for entry in os.scandir(folder):
-            os.unlink(entry.path)
+            if entry.name not in keep:
+                os.unlink(entry.path)
         for file, content in self.files.items():
             (folder / file).write_bytes(content)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 
 class Open(NamedTuple):
-    """A file was opened; `content` is what a file held that was there before the record began, None if it was created now."""
+    """A file was opened; `content` is what it held if it was there before the record began, None if it is new (or empty)."""
 
     file: str
     content: bytes | None

@@ -35,7 +35,8 @@ class RecordingVfs(Shim):
 
     def on_open(self, path: str, real: Callable[[], int]) -> int:
         file = os.path.basename(path)
-        before = None if file in self._known else _content(path)
+        # One that is empty was made a moment ago by the program itself: nobody has synced its name.
+        before = None if file in self._known else _content(path) or None
         code = real()
         if code == OK and file not in self._known:
             self._known.add(file)

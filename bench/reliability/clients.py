@@ -6,7 +6,7 @@ import asyncio
 import time
 from array import array
 from collections import deque
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 import uvloop
@@ -18,6 +18,15 @@ from .repeats import SECOND_NS
 
 TICK_S = 0.001
 LAST_ACKS_S = 10.0
+
+
+class Waits(NamedTuple):
+    """Nanoseconds."""
+
+    acks_ns: array[int]
+    """From when each event was due to its ack."""
+    late_ns: array[int]
+    """How late the clients themselves were, at each look at the clock: what of it is not the engine's."""
 
 
 class Client(asyncio.Protocol):
@@ -59,18 +68,19 @@ class Client(asyncio.Protocol):
 
 def ack_latencies_ns(
     facts: Facts, ledger: Ledger, address: Address, *, clients: int, rate: int, seconds: float
-) -> array[int]:
-    """`rate` events a second of all clients together, from id 0 on; from when each was due to its ack. Raises TimeoutError."""
+) -> Waits:
+    """`rate` events a second of all clients together, from id 0 on. Raises TimeoutError if an ack never comes."""
     return uvloop.run(_run(facts, ledger, address, clients, rate, round(rate * seconds)))
 
 
-async def _run(facts: Facts, ledger: Ledger, address: Address, clients: int, rate: int, total: int) -> array[int]:
-    latencies_ns = array("q")
-    everyone = [await _connect(Client(ledger, latencies_ns), address) for _ in range(clients)]
+async def _run(facts: Facts, ledger: Ledger, address: Address, clients: int, rate: int, total: int) -> Waits:
+    waits = Waits(array("q"), array("q"))
+    everyone = [await _connect(Client(ledger, waits.acks_ns), address) for _ in range(clients)]
     start_ns, i = time.monotonic_ns(), 0
     while i < total:
         due = min(total, (time.monotonic_ns() - start_ns) * rate // SECOND_NS)
         ledger.send(range(i, due))
+        waits.late_ns.append(time.monotonic_ns() - start_ns - i * SECOND_NS // rate)
         for n in range(i, due):
             everyone[n % clients].send(n, facts.event(n) + b"\n", start_ns + n * SECOND_NS // rate)
         i = due
@@ -78,7 +88,7 @@ async def _run(facts: Facts, ledger: Ledger, address: Address, clients: int, rat
     async with asyncio.timeout(LAST_ACKS_S):
         for client in everyone:
             await client.finish()
-    return latencies_ns
+    return waits
 
 
 async def _connect(client: Client, address: Address) -> Client:

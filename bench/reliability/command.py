@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 
 from bench.harness import Void
 
@@ -21,6 +23,7 @@ def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 def run(options: argparse.Namespace) -> int:
     """0 if all promises were kept; 1 if not."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that engines, too, are ended
     good = True
     for name in options.name or SCENARIOS:
         good &= _run_one(SCENARIOS[name], options.short)

@@ -88,6 +88,11 @@ class Doorstep:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs. Raises Failed if none does."""
+        return self._running().pid
+
+    @property
     def said(self) -> str:
         """The end of what it wrote to stderr, of all runs."""
         return "\n".join(self._said)

@@ -47,7 +47,7 @@ class Producer:
         """When the present connection (or the last one) got its first ack; 0 before."""
         self.last_ack_ns = 0
         self.start_ns = 0
-        """When the first event was due."""
+        """When the first event was due: at the first connection, so that the start of an engine is nobody's wait."""
         self.produced = 0
         """Lines made from `ids` so far, in their order: number n was due at `start_ns + n / rate`."""
         self.exhausted = False
@@ -70,8 +70,7 @@ class Producer:
     # For the harness -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begins; the first event is due now."""
-        self.start_ns = time.monotonic_ns()
+        """Begins to look for the engine."""
         self._thread.start()
 
     def finish(self) -> None:
@@ -123,6 +122,7 @@ class Producer:
         if not isinstance(address, str):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket, self.first_ack_ns, self._answered = connection, 0, 0
+        self.start_ns = self.start_ns or time.monotonic_ns()
         again = self._unacked.tolist()
         self._ledger.send(again)
         self._out += self._facts.lines(again)

@@ -29,6 +29,8 @@ IDLE_S = 30.0
 class Stage:
     """One configuration and its surroundings."""
 
+    idle_s = IDLE_S
+
     def __init__(self, seed: int, folder: Path, ears: Receiver, engine: Engine, hooks: Sequence[Hook]) -> None:
         self.facts = Facts(seed)
         self.ledger = Ledger()
@@ -102,7 +104,7 @@ class Stage:
     def drained(self, names: Sequence[str] | None = None, without: int = 0) -> float:
         """Waits until all that was acknowledged, less `without`, has arrived there; returns the seconds.
 
-        Never raises for what is missing: after `IDLE_S` without progress it gives up waiting, and the judge will say what is lost.
+        Never raises for what is missing: after `idle_s` without progress it gives up waiting, and the judge will say what is lost.
         """
         began = moved = time.monotonic()
         before = -1
@@ -111,7 +113,7 @@ class Stage:
             arrived = [counts.unique for counts in self.receiver.counts(*(names or self.hooks))]
             if sum(arrived) != before:
                 before, moved = sum(arrived), time.monotonic()
-            if min(arrived) >= wanted or moved < time.monotonic() - IDLE_S:
+            if min(arrived) >= wanted or moved < time.monotonic() - self.idle_s:
                 return moved - began
             time.sleep(LOOK_S)
 

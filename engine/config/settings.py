@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from ..delivery.settings import MailboxSettings, Overflow
+from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
 from ..ingress.settings import StdinSettings, TcpSettings, UnixSettings
 from ..net.settings import TlsSettings
 from ..policy.breaker import BreakerSettings
@@ -154,6 +154,10 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
     mailbox: Annotated[
         MailboxSettings, Meta(description="How much is held ready for it.", examples=[{"max_bytes": "4MiB"}])
     ] = MailboxSettings()
+    backlog: Annotated[
+        BacklogSettings,
+        Meta(description="What it may cost in the journal while it is behind.", examples=[{"max_bytes": "8GiB"}]),
+    ] = BacklogSettings()
     overflow: Annotated[
         Overflow,
         Meta(

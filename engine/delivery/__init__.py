@@ -9,6 +9,6 @@ state changes in single synchronous steps. Knows logs, transports and destinatio
 
 from .fleet import Fleet
 from .plan import Plan
-from .settings import MailboxSettings, Overflow
+from .settings import BacklogSettings, MailboxSettings, Overflow
 
-__all__ = ["Fleet", "MailboxSettings", "Overflow", "Plan"]
+__all__ = ["BacklogSettings", "Fleet", "MailboxSettings", "Overflow", "Plan"]

@@ -101,6 +101,8 @@ class Actor:
                 continue
             permit = await self._admitted(work, now)
             if permit is not None:
+                if state.is_suspect(work):
+                    await self._written_down(work, permit)
                 work.attempt = state.blame.begin()
                 work.began = self._now()
                 return work, permit, state.breaker
@@ -153,6 +155,13 @@ class Actor:
                 limiter.refund(cost, self._now())
                 abandoned(state, work, None, state.breaker, self._now())
         return permit
+
+    async def _written_down(self, work: Work, permit: Permit) -> None:
+        try:
+            await self._state.write_down(work)
+        except BaseException:
+            abandoned(self._state, work, permit, self._state.breaker, self._now())
+            raise
 
     async def _sleep(self, until: float) -> None:
         """Sleeps it out, unless the actor is stopped meanwhile."""

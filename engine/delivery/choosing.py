@@ -44,7 +44,7 @@ class Chooser:
         What an earlier plan still has under way counts: no reload makes a destination get more at a time than it should.
         """
         state = self._state
-        if len(state.in_hand) >= state.plan.in_flight:
+        if len(state.in_hand) >= self._most():
             return None
         work = self._probe(now) if state.is_down else self._due(now)
         if work is not None:
@@ -54,7 +54,7 @@ class Chooser:
     def next_due(self, now: float) -> float | None:
         """Seconds until `choose` is worth asking again if nothing else happens; None if nothing waits."""
         state = self._state
-        if len(state.in_hand) >= state.plan.in_flight:
+        if len(state.in_hand) >= self._most():
             return None
         times = [state.parked.next_due() if state.is_down else state.shelf.next_due(in_order=state.is_in_order)]
         if not state.is_down and self._may_pass(now):
@@ -62,6 +62,10 @@ class Chooser:
             times += [state.parked.next_due(), None if window_due is None else now + window_due]
         due = [time for time in times if time is not None]
         return seconds_left(min(due), now) if due else None
+
+    def _most(self) -> int:
+        """Attempts at a time."""
+        return 1 if self._state.is_careful else self._state.plan.in_flight
 
     # While it works ----------------------------------------------------------------------------------------------
 

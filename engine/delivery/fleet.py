@@ -18,6 +18,7 @@ from ..routing.table import RoutingTable
 from ..telemetry import DestinationStatistics
 from .actor import Actor
 from .alarm import Alarm
+from .backlog import LOOK_EVERY_S, Backlog
 from .plan import OpenTransport, Plan
 from .sender import sender_for
 from .state import DestinationState
@@ -29,6 +30,7 @@ _log = logging.getLogger("doorstep.delivery")
 class _Served(msgspec.Struct, eq=False):
     state: DestinationState
     supervisor: Supervisor
+    backlog: Backlog
 
 
 class Fleet:
@@ -45,6 +47,7 @@ class Fleet:
         self._table = RoutingTable([])
         self._stopped = Alarm()
         self._running = 0
+        self._watches = False
 
     async def __aenter__(self) -> Fleet:
         self._tasks = anyio.create_task_group()
@@ -71,6 +74,9 @@ class Fleet:
         Attempts under way end under the plan they began with; the very next one is made under the new one.
         """
         wanted = {plan.name: plan for plan in plans}
+        if log.keeps and not self._watches:
+            self._watches = True
+            self._tasks.start_soon(self._look_after, log)
         self._table = RoutingTable([plan.route for plan in wanted.values()])
         for name in self._served.keys() - wanted.keys():
             self._remove(name)
@@ -83,6 +89,20 @@ class Fleet:
                 served.state.change(plan, self._clock.monotonic())
                 served.supervisor = self._supervise(served.state)
 
+    async def _look_after(self, log: Log) -> None:
+        """For ever: what a journal allows for, and makes necessary. One whose backlog is full and blocks makes everybody wait."""
+        held = False
+        while True:
+            await anyio.sleep(LOOK_EVERY_S)
+            blocking = False
+            for served in list(self._served.values()):
+                served.state.look_after(self._clock.monotonic())
+                blocking |= await served.backlog.look(self._clock.utc())
+            if blocking is not held:
+                held = blocking
+                log.hold(held)
+                _log.warning("accepting nothing: a backlog is full" if held else "accepting again: no backlog is full")
+
     def _start(self, plan: Plan, log: Log) -> _Served:
         account = log.account(plan.name, oldest=plan.start == "oldest")
         state = DestinationState(plan, account, partial(self._scan, plan.name), self._clock, self._random)
@@ -90,7 +110,7 @@ class Fleet:
             state.counters.offered = log.end - account.position.scan
         else:
             state.counters.pending_before = account.position.unsettled(log.end) + len(account.parked)
-        return _Served(state, self._supervise(state))
+        return _Served(state, self._supervise(state), Backlog(state))
 
     def _remove(self, name: str) -> None:
         """It pins nothing any more, and stops. What it then has left is dropped (`_watch`); its numbers stay."""

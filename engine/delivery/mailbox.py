@@ -62,6 +62,12 @@ class Mailbox:
         self._events -= len(chunk.envelopes)
         return chunk
 
+    def forget(self, before: int) -> None:
+        """Gives up the chunks before number `before`, and waits for that one if it is further on."""
+        while self._chunks and self._chunks[0].first < before:
+            self.take_nowait()
+        self.next = max(self.next, before)
+
     def take_all(self) -> list[Envelope]:
         """All events in it, in order. It is empty afterwards."""
         envelopes = [envelope for chunk in self._chunks for envelope in chunk.envelopes]

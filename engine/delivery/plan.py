@@ -15,7 +15,7 @@ from ..policy.retry import RetrySettings
 from ..policy.window import BatchSettings
 from ..routing.table import Route
 from ..sdk.destination import Destination
-from .settings import MailboxSettings, Overflow
+from .settings import BacklogSettings, MailboxSettings, Overflow
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     mailbox: MailboxSettings = MailboxSettings()
+    backlog: BacklogSettings = BacklogSettings()
     overflow: Overflow = "block"
     start: Literal["now", "oldest"] = "now"
 

@@ -16,10 +16,11 @@ from typing import TypeAlias
 import msgspec
 
 from ..clock import Clock
-from ..errors import WouldBlock
+from ..errors import Fault, WouldBlock
 from ..journal.log import Account
-from ..journal.records import Gap
+from ..journal.records import Gap, Try
 from ..model.envelope import Chunk, Envelope
+from ..model.outcome import Failure
 from ..policy.blame import Blame
 from ..policy.breaker import Breaker, State
 from ..policy.limiter import Limiter
@@ -38,6 +39,9 @@ from .work import PATIENCE, Shelf, Work
 
 _log = logging.getLogger("doorstep.delivery")
 
+CAREFUL_BATCHES = 2
+"""For so many times what can be in flight."""
+OUTLIVED_S = 0.5
 PARKED_MAX_BYTES = 16 * 2**20
 """Of events parked in memory, per destination; at the cap it takes in nothing new."""
 
@@ -73,13 +77,18 @@ class DestinationState:
         self._random = random
         self._down_s = 0.0
         self._down_since: float | None = None
+        self.plan = plan
+        self._careful_until = 0
+        if account.standing.is_careful:
+            self._careful_until = self.cursor.watermark + CAREFUL_BATCHES * plan.in_flight * plan.batch.max_events
+            self._log_change("careful: the process died of something here, events go one by one")
         self._adopt(plan, now)
         account.follow(self.cursor.position)
         account.uses(plan.version)
         self._unpack(now, clock.utc())
 
     def _unpack(self, now: float, utc: float) -> None:
-        """Parked events as they were found. Their times are of the wall clock, which may have jumped: none waits longer than it ever would."""
+        """Parked events as they were found. The wall clock may have jumped since: none waits longer than it ever would."""
         for found in self.account.parked:
             waits_s = min(max(0.0, found.due - utc), self.schedule.longest_s)
             parked = Parked(
@@ -92,7 +101,11 @@ class DestinationState:
             parked.attempts = found.attempts
             parked.mark = self.blame.mark()
             parked.reason = found.tries[-1].reason if found.tries else ""
-            self.parked.put(parked, now + waits_s)
+            if found.number == self.account.standing.culprit:
+                self._condemn(parked.envelope, parked.tries)
+                self.account.unpark(found.number)
+            else:
+                self.parked.put(parked, now + waits_s)
 
     # The plan ----------------------------------------------------------------------------------------------------
 
@@ -102,7 +115,7 @@ class DestinationState:
         self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)
-        self.window = _window_for(plan)
+        self.window = _window_for(plan, careful=self.is_careful)
 
     def change(self, plan: Plan, now: float) -> None:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
@@ -152,15 +165,16 @@ class DestinationState:
         """Scans the next chunk of the log: what is for this destination goes into the window, the rest is settled."""
         self.cursor.open(chunk)
         self.account.took(chunk)
-        self._sort(chunk, chunk.envelopes, now)
+        self._sort(chunk, now)
 
     def take_in_again(self, chunk: Chunk, now: float) -> None:
         """The same for a chunk that was taken in an earlier life of the process: some of its events are settled."""
         unsettled = self.cursor.reopen(chunk)
-        self._sort(Chunk(unsettled[0].number, unsettled, chunk.size_bytes), unsettled, now)
+        self._sort(Chunk(unsettled[0].number, unsettled, chunk.size_bytes), now)
 
-    def _sort(self, chunk: Chunk, envelopes: Sequence[Envelope], now: float) -> None:
-        reasons = self.scan(chunk)
+    def _sort(self, chunk: Chunk, now: float) -> None:
+        chunk = self._without_culprit(chunk)
+        envelopes, reasons = chunk.envelopes, self.scan(chunk)
         if reasons is None:
             self.window.add(envelopes, now)
             return
@@ -169,6 +183,24 @@ class DestinationState:
             self.counters.count_filtered(reason, reasons.count(reason))
         self.settle(list(compress(envelopes, reasons)))
 
+    def _without_culprit(self, chunk: Chunk) -> Chunk:
+        culprit = self.account.standing.culprit
+        if culprit is None or not chunk.first <= culprit <= chunk.envelopes[-1].number:
+            return chunk
+        guilty = [envelope for envelope in chunk.envelopes if envelope.number == culprit]
+        for envelope in guilty:
+            self._condemn(envelope, [])
+            self.settle(guilty)
+        return Chunk(chunk.first, [e for e in chunk.envelopes if e.number != culprit], chunk.size_bytes)
+
+    def _condemn(self, envelope: Envelope, tries: list[Try]) -> None:
+        """The process died while this event, alone, was being sent."""
+        failure = Failure(Fault.EVENT, "process_died", detail="the process ended while this event was being sent")
+        self.account.bury(envelope, failure, tries, self.plan.version)
+        self.counters.count_dead(failure.reason)
+        self._stand(culprit=None)
+        self._log_change("given up: the process died of this event", number=envelope.number)
+
     def miss(self, gap: Gap) -> None:
         """The log does not hold these events any more: they are counted, and said."""
         missed = self.cursor.skip(gap.first, gap.last)
@@ -176,6 +208,19 @@ class DestinationState:
         self.counters.count_expired(missed)
         self.account.missed(gap)
         self._log_change(f"events are {gap.reason}", first=gap.first, last=gap.last, count=missed)
+        self.progress.ring()
+
+    def expire(self, before: int, size_bytes: int) -> None:
+        """The backlog is longer than it may be: what comes before number `before` and was not taken yet is given up."""
+        first = self.cursor.scan
+        if before <= first:
+            return
+        self.mailbox.forget(before)
+        missed = self.cursor.skip(first, before - 1)
+        self.counters.count_expired(missed)
+        self.account.missed(Gap(first, before - 1, "expired", self.clock.utc()))
+        self.account.skipped(size_bytes)
+        self._log_change("events have expired: the backlog is full", first=first, last=before - 1, count=missed)
         self.progress.ring()
 
     def has_room(self, now: float) -> bool:
@@ -204,7 +249,7 @@ class DestinationState:
             for parked in work.rows.values():
                 self.parked.put(parked, due)
             return
-        again = _window_for(self.plan)
+        again = _window_for(self.plan, careful=self.is_careful)
         again.add(work.batch.envelopes, due)
         while batch := again.flush(due):
             self.shelf.put(Work(batch, self.plan.version), due)
@@ -248,8 +293,43 @@ class DestinationState:
 
     def pause(self, paused: bool) -> None:
         """Or go on."""
-        self.account.stand(msgspec.structs.replace(self.account.standing, paused=paused))
+        self._stand(paused=paused)
         self.alarm.ring()
+
+    def _stand(self, **changes: object) -> None:
+        self.account.stand(msgspec.structs.replace(self.account.standing, **changes))
+
+    # What the process may die of ---------------------------------------------------------------------------------
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether events go one by one, each written down first."""
+        return self._careful_until > 0
+
+    def is_suspect(self, work: Work) -> bool:
+        """Whether the process may die of sending this: it did, at this place."""
+        watermark = self.cursor.watermark
+        return self.is_careful or (work.first <= watermark and watermark == self.account.standing.died_at)
+
+    async def write_down(self, work: Work) -> None:
+        """This is about to be sent: should the process die of it, the next one knows."""
+        self._stand(trying=work.first)
+        await self.account.write_down()
+
+    def outlived(self, work: Work) -> None:
+        """An attempt ended, or has gone on for a while: it is nothing that a process dies of."""
+        if self.account.standing.trying == work.first:
+            self._stand(trying=None)
+
+    def look_after(self, now: float) -> None:
+        """Says of attempts that last that they are outlived; ends being careful when there is no more reason."""
+        for work in list(self.in_hand):
+            if work.began and now - work.began > OUTLIVED_S:
+                self.outlived(work)
+        if self.is_careful and self.cursor.watermark >= self._careful_until:
+            self._careful_until = 0
+            self._log_change("careful no more")
+            self.change(self.plan, now)
 
     def is_working(self, now: float) -> bool:
         """Whether waiting for it is likely to help: not if it is down, or nothing but failing tries is known of it."""
@@ -314,11 +394,11 @@ def _number(envelope: Envelope) -> int:
     return envelope.number
 
 
-def _window_for(plan: Plan) -> BatchWindow:
+def _window_for(plan: Plan, *, careful: bool = False) -> BatchWindow:
     """A batch is never bigger than the bucket, or the rate would not be kept. With a key only if the destination tells events
     apart at all: asking it for every event would cost for nothing."""
     key = _safe(plan.destination.key) if type(plan.destination).key is not Destination.key else None
-    max_events = plan.batch.max_events
+    max_events = 1 if careful else plan.batch.max_events
     if plan.rate and plan.rate.unit == "events":
         max_events = max(1, min(max_events, int(plan.rate.bucket)))
     return BatchWindow(max_events, plan.batch.max_bytes, plan.batch.max_wait, key)

@@ -23,6 +23,7 @@ class Books(Protocol):
     async def write_down(self, account: DiskAccount) -> None: ...
     def remove(self, account: DiskAccount) -> None: ...
     async def read(self, number: int) -> Chunk | Gap | None: ...
+    async def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]: ...
     async def received_at(self, number: int) -> float | None: ...
     def restored(self, first: int, lines: Sequence[bytes], receipt: Receipt) -> list[Envelope]: ...
     def receipt(self, source: str, received: float) -> Receipt: ...
@@ -62,6 +63,10 @@ class DiskAccount:
         """See `Account`."""
         return await self._log.received_at(self._where().scan)
 
+    async def expiry(self, size_bytes: int, before: float) -> tuple[int, int]:
+        """See `Account`."""
+        return await self._log.expiry(self._where().scan, size_bytes, before)
+
     # Noting ------------------------------------------------------------------------------------------------------
 
     def follow(self, position: Callable[[], Position]) -> None:
@@ -72,6 +77,10 @@ class DiskAccount:
         """See `Account`."""
         self.backlog_bytes = max(0, self.backlog_bytes - stored_bytes(chunk))
         self._log.note(self)
+
+    def skipped(self, size_bytes: int) -> None:
+        """See `Account`."""
+        self.backlog_bytes = max(0, self.backlog_bytes - size_bytes)
 
     def moved(self) -> None:
         """See `Account`."""

@@ -178,6 +178,8 @@ class Committer:
             self._writing_down[:0] = written_down
             await self._bear_full_disk(had_events=bool(taken))
             return
+        if self._store.wants_checkpoint:
+            self._writer.post(self._store.checkpoint)
         self._unsaved, self._forgotten = [], []
         self.commits += 1
         self.used_bytes = committed.used_bytes

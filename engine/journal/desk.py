@@ -1,6 +1,6 @@
 """What people ask of a journal, and do with it: dead letters, replays, the life of one event. Values and the contract.
 
-`Desk` is kept by an engine that runs (`admin` serves it on a Unix socket), or, while none does, by a command that has opened the journal for
+`Desk` is kept by an engine that runs (`admin` serves it on a Unix socket), or, while none does, by a command that opened the journal for
 itself. Whoever asks does not notice which. Times are UTC, seconds since the epoch.
 """
 
@@ -129,7 +129,10 @@ class Desk(Protocol):
         ...
 
     async def explain(self, message_id: str) -> list[Life]:
-        """Every event of that `messageId` that the journal knows, the newest first. Empty: it was never accepted, or is older than what is kept."""
+        """Every event of that `messageId` that the journal knows, the newest first.
+
+        Empty: it was never accepted, or is older than what is kept.
+        """
         ...
 
     async def parked(self, destination: str) -> list[ParkedEvent]: ...
@@ -141,5 +144,8 @@ class Desk(Protocol):
     async def resume(self, destination: str) -> None: ...
 
     async def forget(self, destination: str) -> None:
-        """Deletes what is known of a destination that is not configured any more; its dead letters stay. Raises ValueError if it is running."""
+        """Deletes what is known of a destination that is not configured any more; its dead letters stay.
+
+        Raises ValueError if it is running.
+        """
         ...

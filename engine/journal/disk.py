@@ -57,6 +57,7 @@ class DiskLogStatistics(msgspec.Struct, frozen=True):
 class DiskLog:
     """See `Log`. An async context manager: leaving it writes what is left. A disk that fails for good ends the block with JournalError."""
 
+    keeps = True
     _tasks: TaskGroup
 
     def __init__(
@@ -81,6 +82,7 @@ class DiskLog:
         self._on_stored, self._restore = on_stored, restore
         self._clock, self._counters = clock, counters
         self._found = dict(opened.accounts)
+        self._died = not opened.was_clean
         self._accounts: dict[str, DiskAccount] = {}
         self._room = Room(TAKEN_BYTES)
         self._cache = ChunkCache(CACHE_BYTES)
@@ -144,6 +146,10 @@ class DiskLog:
         """See `Log`."""
         self._room.close()
 
+    def hold(self, held: bool) -> None:
+        """See `Log`."""
+        self._room.hold(held)
+
     async def settled(self) -> None:
         """Returns when all that was taken is stored, or cannot be for want of room."""
         while (last := self.committer.waiting) and not (self.committer.is_full or self.committer.is_over_quota):
@@ -184,6 +190,9 @@ class DiskLog:
             start = self._oldest if oldest else self.end
             backlog_bytes = self.committer.used_bytes if oldest else 0
             found = Found(name=name, position=Position(start), backlog_bytes=backlog_bytes, is_new=True)
+        elif self._died:
+            standing = found.standing.after_death(found.position.watermark)
+            found = msgspec.structs.replace(found, standing=standing)
         account = self._accounts[name] = DiskAccount(self, found)
         self.committer.note(account)
         self.committer.may_dispose()
@@ -251,6 +260,10 @@ class DiskLog:
     async def received_at(self, number: int) -> float | None:
         """When the chunk at `number` was received."""
         return await self._reader.run(partial(self._queries.received_at, number)) if number < self.end else None
+
+    async def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
+        """See `Account.expiry`."""
+        return await self._reader.run(partial(self._queries.expiry, number, size_bytes, before))
 
     # How it stands -----------------------------------------------------------------------------------------------
 

@@ -114,6 +114,17 @@ class Account(Protocol):
         """When (UTC) the oldest event was received that is not taken yet; None if there is none."""
         ...
 
+    async def expiry(self, size_bytes: int, before: float) -> tuple[int, int]:
+        """Up to which number the backlog has to go to be smaller by `size_bytes`, and to hold nothing received before `before` (UTC).
+
+        With it, how many bytes that is.
+        """
+        ...
+
+    def skipped(self, size_bytes: int) -> None:
+        """So much of the backlog is given up."""
+        ...
+
     def close(self) -> None:
         """The destination was removed: nothing is held for it any more."""
         ...
@@ -121,6 +132,9 @@ class Account(Protocol):
 
 class Log(Protocol):
     """Numbers events, stores them, hands them out."""
+
+    keeps: bool
+    """Whether what is in it outlives the process."""
 
     @property
     def end(self) -> int:
@@ -136,6 +150,10 @@ class Log(Protocol):
 
         Once they are, all destinations are told (`on_stored`), in the order of numbers. A cancelled call took nothing.
         """
+        ...
+
+    def hold(self, held: bool) -> None:
+        """Takes no events, or does so again: a destination has all the backlog that it may have."""
         ...
 
     async def settled(self) -> None:

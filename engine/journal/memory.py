@@ -93,6 +93,13 @@ class MemoryAccount:
         held = self._log._held.get(self._taken)
         return held.chunk.envelopes[0].receipt.received if held else None
 
+    async def expiry(self, size_bytes: int, before: float) -> tuple[int, int]:
+        """See `Account`. What is held in memory never expires."""
+        return self._taken, 0
+
+    def skipped(self, size_bytes: int) -> None:
+        """See `Account`."""
+
     async def write_down(self) -> None:
         """See `Account`."""
 
@@ -142,6 +149,8 @@ class MemoryAccount:
 class MemoryLog:
     """At most `max_bytes` of events (one chunk is always admitted). `on_stored` is told of every chunk, in order."""
 
+    keeps = False
+
     def __init__(
         self, max_bytes: int, on_stored: OnStored, clock: Clock, log_id: str, counters: IntakeCounters | None = None
     ) -> None:
@@ -185,6 +194,10 @@ class MemoryLog:
             self._room.leave(cost)
         self._on_stored(chunk)
         return StoredTicket(chunk.first)
+
+    def hold(self, held: bool) -> None:
+        """See `Log`."""
+        self._room.hold(held)
 
     async def settled(self) -> None:
         """See `Log`. At once."""

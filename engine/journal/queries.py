@@ -62,6 +62,21 @@ class Queries:
             row = self._one("SELECT coalesce(sum(size), 0) FROM chunks WHERE first >= ?", number)
         return int(row[0]) if row else 0
 
+    def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
+        """See `Account.expiry`. The newest chunk is never part of it."""
+        passed = 0
+        rows = self._connection.execute(
+            "SELECT first, size, received FROM chunks WHERE first >= ? ORDER BY first", (number,)
+        )
+        for first, size, received in rows:
+            number = first
+            if passed >= size_bytes and received >= before:
+                break
+            passed += size
+        else:
+            return number, passed - size if passed else 0
+        return number, passed
+
     def received_at(self, number: int) -> float | None:
         """When the chunk that begins at `number`, or the next one there is, was received."""
         row = self._one("SELECT received FROM chunks WHERE first >= ? ORDER BY first LIMIT 1", number)

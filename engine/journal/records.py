@@ -157,20 +157,35 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
         return self.last - self.first + 1
 
 
+DEATHS = 3
+"""So often must the process die of what is sent at one watermark before events go one by one."""
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a destination across restarts, beside its cursor."""
 
     paused: bool = False
-    died_at: int = 0
-    """The watermark at which the process died last."""
-    deaths: int = 0
-    """How often in a row it died there."""
-    survived: bool = False
-    """Whether, in this life, an attempt with the event at the watermark was outlived: then it is not what kills."""
+    died_at: int | None = None
+    """The watermark at which the process died last: while it stays there, what is sent first is written down first."""
     trying: int | None = None
-    """The event whose attempt was written down beforehand, and is not known to have ended."""
-    careful_until: int = 0
-    """Up to this number events go one by one, each written down first."""
+    """The first event of the attempt that was written down, and is not known to have been outlived."""
+    deaths: int = 0
+    """How often in a row the process died in such an attempt, at this watermark."""
+    culprit: int | None = None
+    """The event that was being tried, alone, when the process died."""
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether events are to go one by one."""
+        return self.deaths >= DEATHS
+
+    def after_death(self, watermark: int) -> Standing:
+        """What is to be thought of it when the process has died, for whatever reason."""
+        deaths, culprit = 0, self.culprit
+        if self.trying is not None:
+            deaths = self.deaths + 1 if self.died_at == watermark else 1
+            culprit = self.trying if self.is_careful else culprit
+        return Standing(paused=self.paused, died_at=watermark, deaths=deaths, culprit=culprit)
 
 
 class Changes(msgspec.Struct, kw_only=True):

@@ -17,6 +17,7 @@ class Room:
         self.used_bytes = 0
         self._waiting: deque[anyio.Event] = deque()
         self._closed = False
+        self._held = False
 
     async def enter(self, cost: int) -> None:
         """Waits for room, and takes it. Raises `Closed` after `close`. A cancelled call took nothing."""
@@ -28,6 +29,11 @@ class Room:
     def leave(self, cost: int) -> None:
         """Gives it back."""
         self.used_bytes -= cost
+        self._call_next()
+
+    def hold(self, held: bool) -> None:
+        """Lets nobody in, or does so again, whatever room there is."""
+        self._held = held
         self._call_next()
 
     def close(self) -> None:
@@ -45,7 +51,7 @@ class Room:
         return f"<Room {self.used_bytes} of {self.max_bytes} bytes, {len(self._waiting)} waiting>"
 
     def _fits(self, cost: int) -> bool:
-        return not self.used_bytes or self.used_bytes + cost <= self.max_bytes
+        return not self._held and (not self.used_bytes or self.used_bytes + cost <= self.max_bytes)
 
     async def _queue(self, cost: int) -> None:
         """Whoever is not at the head of the queue waits, room or not."""

@@ -53,22 +53,18 @@ def open_writer(folder: Path, *, synchronous: str, vfs: str | None = None) -> ap
     """The connection that writes; makes the file if there is none. Raises JournalError if it is not ours to use."""
     _expect_sound_sqlite()
     path = folder / FILE
-    is_new = not path.exists() or path.stat().st_size == 0
-    if not is_new:
-        _expect_format(path, vfs)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    if path.exists():
+        _expect_format(path)
+    else:
+        _make(folder, vfs)
     connection = _connect(path, apsw.SQLITE_OPEN_READWRITE, vfs)
-    if is_new:
-        connection.pragma("page_size", PAGE_BYTES)
-    connection.pragma("journal_mode", "wal")
+    version = connection.pragma("user_version")
+    if version != FORMAT:
+        connection.close()
+        raise _other_format(path, version)
     connection.pragma("synchronous", synchronous)
     connection.pragma("cache_size", -4096)
-    connection.wal_autocheckpoint(CHECKPOINT_PAGES)
-    version = connection.pragma("user_version")
-    if version not in (0, FORMAT):
-        raise _other_format(path, version)
-    if not version:
-        _make(connection)
+    connection.wal_autocheckpoint(0)  # `Store.checkpoint` does it, when nobody waits for a commit
     return connection
 
 
@@ -85,15 +81,37 @@ def _connect(path: Path, flags: int, vfs: str | None) -> apsw.Connection:
     return connection
 
 
-def _make(connection: apsw.Connection) -> None:
-    with connection:
-        connection.execute(TABLES)
-        connection.execute("INSERT INTO journal VALUES(?, unixepoch('subsec'), 1)", (uuid.uuid4().hex,))
-        connection.pragma("application_id", APPLICATION_ID)
-        connection.pragma("user_version", FORMAT)
+def _make(folder: Path, vfs: str | None) -> None:
+    """Under another name first: there is a whole journal of that name, or none."""
+    path = folder / f"{FILE}.new"
+    for leftover in folder.glob(f"{FILE}.new*"):
+        leftover.unlink()
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE, vfs)
+    try:
+        connection.pragma("page_size", PAGE_BYTES)
+        connection.pragma("synchronous", "FULL")
+        with connection:
+            connection.execute(TABLES)
+            connection.execute("INSERT INTO journal VALUES(?, unixepoch('subsec'), 1)", (uuid.uuid4().hex,))
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", FORMAT)
+        connection.pragma("journal_mode", "wal")  # kept in the file
+    finally:
+        connection.close(True)
+    os.rename(path, folder / FILE)
+    _sync_folder(folder)
 
 
-def _expect_format(path: Path, vfs: str | None) -> None:
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _expect_format(path: Path) -> None:
     """Looks without changing anything: not even the WAL of another version is played back into its file."""
     with open(path, "rb") as file:
         head = file.read(100)
@@ -102,8 +120,6 @@ def _expect_format(path: Path, vfs: str | None) -> None:
         raise JournalError(
             f"{path} is no journal, or its beginning is damaged; `doorstep journal salvage` rescues what it holds"
         )
-    if application == 0 and version == 0:
-        return  # made, and not yet checkpointed: the rest is in the WAL
     if application != APPLICATION_ID:
         raise JournalError(f"{path} belongs to another program; choose another data_dir")
     if version != FORMAT:

@@ -27,6 +27,10 @@ class Worker(Protocol):
         """What `job` returns or raises, once it is done."""
         ...
 
+    def post(self, job: Callable[[], object]) -> None:
+        """Does it after what was given before; nobody waits for it."""
+        ...
+
     async def aclose(self) -> None:
         """After the jobs that were given; there must be no new ones."""
         ...
@@ -39,6 +43,10 @@ class OnTheSpot:
         """See `Worker`."""
         await anyio.lowlevel.checkpoint()
         return job()
+
+    def post(self, job: Callable[[], object]) -> None:
+        """See `Worker`."""
+        job()
 
     async def aclose(self) -> None:
         """See `Worker`."""
@@ -63,6 +71,10 @@ class Thread:
             raise given.error
         result: T = given.result
         return result
+
+    def post(self, job: Callable[[], object]) -> None:
+        """See `Worker`."""
+        self._jobs.put(_Job(job))
 
     async def aclose(self) -> None:
         """See `Worker`."""

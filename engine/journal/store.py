@@ -23,7 +23,7 @@ import msgspec
 from ..errors import JournalError, JournalFull
 from .blob import Damaged, Piece, encode
 from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing
-from .schema import open_writer
+from .schema import CHECKPOINT_PAGES, open_writer
 
 _log = logging.getLogger("doorstep.journal")
 
@@ -123,11 +123,17 @@ class Store:
         self._synchronous = _SYNCHRONOUS[durability]
         self._vfs = vfs
         self._lock = _locked(folder)
+        self._wal_pages = 0
         try:
             self._side = os.open(folder / "durable", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._connection = open_writer(folder, synchronous=self._synchronous, vfs=vfs)
-            with translated():
-                self._load()
+            try:
+                with translated():
+                    self._connection = open_writer(folder, synchronous=self._synchronous, vfs=vfs)
+                    self._connection.set_wal_hook(self._count_wal)
+                    self._load()
+            except BaseException:
+                os.close(self._side)
+                raise
         except BaseException:
             os.close(self._lock)
             raise
@@ -293,6 +299,23 @@ class Store:
         if deleted:
             self._connection.execute("DELETE FROM attempts WHERE high < ?", (rows[0][0],))
         return deleted
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether the WAL is long enough."""
+        return self._wal_pages >= CHECKPOINT_PAGES
+
+    def checkpoint(self) -> None:
+        """Plays the WAL back into the file, as far as readers let it. What fails is done the next time: nothing depends on it."""
+        self._wal_pages = 0
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            _log.warning("a checkpoint failed", extra={"facts": {"journal": str(self.folder), "error": str(error)}})
+
+    def _count_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return int(apsw.SQLITE_OK)
 
     def work(self, job: Callable[[apsw.Connection], T]) -> T:
         """`job`, in a transaction of its own."""

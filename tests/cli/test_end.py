@@ -54,6 +54,7 @@ def test_at_the_end_of_input_a_dead_destination_is_waited_for_only_so_long(
     start, receiver, refusing, events, write_config, summary_of, stopwatch
 ):
     write_config(
+        '[engine]\ndurability = "memory"\n'
         f'[destinations.dead]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n'
         f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}'
     )

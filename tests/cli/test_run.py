@@ -141,7 +141,8 @@ def test_leftovers_are_written_once_each_in_order_and_can_be_fed_to_the_next_run
 ):
     lines = events(300)
     dead = '[destinations.{}]\ntype = "webhook"\nsettings = {{ url = "{}" }}\n'
-    write_config(dead.format("dead", refusing) + dead.format("dead-too", refusing) + _hook(receiver))
+    memory = '[engine]\ndurability = "memory"\n'
+    write_config(memory + dead.format("dead", refusing) + dead.format("dead-too", refusing) + _hook(receiver))
     options = ("--leftovers", "left.ndjson", "--summary", "json")
     first = start("run", *options, "--drain-timeout", "500ms")
     first.send(lines)
@@ -237,8 +238,11 @@ def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):
         ([], "there is no configuration: name a file with -c or $DOORSTEP_CONFIG, or put a doorstep.toml here"),
         (["-c", "missing.toml"], "missing.toml"),
         (["--to", "ftp://x"], "command line: --to: the URL must begin with http:// or https://"),
-        (["--to", "http://x/", "--data-dir", "d"], "command line: --data-dir: needs the journal"),
-        (["--to", "http://x/", "--no-input"], "command line: --no-input: needs the journal"),
+        (["--to", "http://x/", "--no-input"], "command line: --no-input: finishes what is in a journal, and there is none"),
+        (
+            ["--to", "http://x/", "--data-dir", "d", "--leftovers", "left"],
+            "command line: --leftovers: what is left stays in the journal, for the next run; leave this out",
+        ),
         (["--to", "http://x/", "--from", "missing"], "--from: missing cannot be read: No such file or directory"),
         (["--to", "http://x/", "--from", "."], "--from: . cannot be read: it is a folder"),
         (

@@ -20,7 +20,8 @@ EVENT = b'{"type":"track","userId":"u-1","event":"Signed Up","messageId":"m-%d",
 
 
 def config(url: str, more: str = "") -> Any:
-    return load_config(text=f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{url}" }}\n{more}')
+    memory = '[engine]\ndurability = "memory"\n'
+    return load_config(text=f'{memory}[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{url}" }}\n{more}')
 
 
 async def test_what_is_submitted_arrives_byte_for_byte_and_nothing_blocks_the_loop(

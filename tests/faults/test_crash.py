@@ -126,9 +126,10 @@ def test_a_disk_goes_forward_only_and_says_what_is_pending() -> None:
 
 
 def test_an_image_is_exactly_what_the_folder_holds_afterwards(folder: Path) -> None:
-    (folder / "rows.db-shm").write_bytes(b"left over")
-    Image(3, "kept", {"rows.db": bytearray(b"new")}).write_to(folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"rows.db": b"new"}
+    for name in ("rows.db-shm", "ballast"):
+        (folder / name).write_bytes(b"left over")
+    Image(3, "kept", {"rows.db": bytearray(b"new")}).write_to(folder, keep=["ballast"])
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"rows.db": b"new", "ballast": b"left over"}
 
 
 def written(connect: Connect, insert: Insert, synchronous: str) -> Record:

@@ -88,6 +88,13 @@ def test_opens_tell_new_files_from_old_and_deletions_are_recorded(folder: Path, 
         connection.close()
 
 
+def test_an_empty_file_that_the_program_made_itself_is_a_new_one(folder: Path, connect: Connect) -> None:
+    (folder / "rows.db").touch()
+    with RecordingVfs("touched") as vfs:
+        connect("touched").close()
+        assert vfs.record.operations[0] == Open("rows.db", None)
+
+
 def test_a_reader_in_another_thread_shares_the_wal_with_the_writer(connect: Connect) -> None:
     with RecordingVfs("shared"):
         writer = connect("shared")

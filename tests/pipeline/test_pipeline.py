@@ -24,8 +24,8 @@ class Intake:
     def __init__(self, max_bytes: int = 2**20, hold: bool = False) -> None:
         self.stored: list[Chunk] = []
         self.counters = IntakeCounters()
-        self.log = MemoryLog(max_bytes, self.stored.append, Clock(utc=lambda: 0.0), "log-1")
-        self.reader = self.log.subscribe()[0] if hold else None
+        self.log = MemoryLog(max_bytes, self.stored.append, Clock(utc=lambda: 0.0), "log-1", self.counters)
+        self.account = self.log.account("a") if hold else None
         self.pipeline = Pipeline(LineDecoder(max_event_bytes=1000), self.log, self.counters)
 
     async def submit(self, *lines: bytes, too_large: tuple[int, ...] = ()) -> Any:
@@ -93,8 +93,8 @@ async def test_a_submission_waits_for_room_and_counts_only_once_it_is_stored() -
         group.start_soon(intake.submit, GOOD, b"x")
         await anyio.sleep(10)
         assert (intake.counters.accepted, intake.counters.received) == (1, 1)
-        assert intake.reader is not None
-        intake.reader.release(intake.stored[0])
+        assert intake.account is not None
+        intake.account.release(intake.stored[0])
     assert (intake.counters.accepted, intake.counters.received) == (2, 3)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,7 @@ def scenario(full: Form, short: Form) -> Scenario:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(record.append, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # this process is pytest's
     return tmp_path
 
 

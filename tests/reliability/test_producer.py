@@ -81,7 +81,8 @@ def test_what_never_left_the_producer_was_not_sent(listener: socket.socket, ledg
     with listener.accept()[0] as connection:
         connection.settimeout(10)
         connection.recv(1)  # far more is on its way than the buffers of a connection hold
-    with listener.accept()[0]:
+    with listener.accept()[0] as connection:
+        received(connection, 1)
         assert 0 < ledger.resent_count < ledger.sent_count < 20_000
         producer.close()
 

@@ -50,6 +50,10 @@ def test_a_promise_is_kept_on_disk(name: str, disk: None, request: pytest.Fixtur
     assert played[name].result(55) == {}
 
 
+def test_an_engine_without_a_journal_is_caught() -> None:
+    assert missed("kill", {"kills": 1, "durability": "memory", "idle_s": 0.5})["lost"] > 0
+
+
 @pytest.mark.usefixtures("disk")
 def test_the_engine_survives_a_full_disk() -> None:
     try:

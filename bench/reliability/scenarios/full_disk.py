@@ -27,6 +27,8 @@ SILENT_S = 0.7
 """No ack for so long: the disk is full."""
 FLUSHED_S = 0.3
 """Cursors are saved more often than that."""
+CAUGHT_UP = 10_000
+"""Events under way that are no backlog any more: a second's worth."""
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,15 +68,15 @@ def cycle(play: Stage, producer: Producer, disk: Path, *, kills: bool) -> float:
     if kills:
         play.doorstep.start()
     play.until(lambda: producer.last_ack_ns > emptied_ns, 30.0, "an ack after the disk was emptied")
-    play.receiver.behave("gone", Behaviour())
     resumed_s = (producer.last_ack_ns - emptied_ns) / SECOND_NS
-    behind = 10_000
-    play.until(
-        lambda: play.receiver.counts("gone")[0].unique >= play.ledger.acked_count - behind,
-        60.0,
-        "the other to catch up",
-    )
+    play.receiver.behave("gone", Behaviour())
+    play.until(lambda: behind(play) <= CAUGHT_UP, 60.0, "the other to catch up")
     return resumed_s
+
+
+def behind(play: Stage) -> int:
+    """How many events the one that was down still lacks."""
+    return play.ledger.acked_count - play.receiver.counts("gone")[0].unique
 
 
 def silent(play: Stage, producer: Producer) -> None:

@@ -24,6 +24,9 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     least_s: float = 0.05
     most_s: float = 1.5
     """How long after it was ready it is killed."""
+    durability: str = "disk"
+    idle_s: float = 30.0
+    """How long to wait in vain for what is missing in the end."""
     seed: int = 1
 
 
@@ -31,7 +34,8 @@ def play(form: Form) -> Figures:
     """Kill, start, kill ... and in the end nothing may be missing."""
     draw = random.Random(form.seed)
     hooks = [Hook(name="healthy"), Hook(name="flaky"), Hook(name="dead")]
-    with stage(Engine(unix=True), hooks, seed=form.seed) as play:
+    with stage(Engine(durability=form.durability, unix=True), hooks, seed=form.seed) as play:
+        play.idle_s = form.idle_s
         play.receiver.behave("flaky", Behaviour(kind="flaky", rate=0.2))
         play.receiver.behave("dead", Behaviour(kind="down"))
         play.doorstep.start()

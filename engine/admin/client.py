@@ -1,0 +1,188 @@
+"""A `Desk` on the other side of the socket, for commands: `async with connect(folder) as desk`, on asyncio or trio.
+
+Each question has a connection of its own: it costs 0.1 ms, and none can break because it was left idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpcore2
+import msgspec
+
+from ..errors import DoorstepError
+from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
+from ..journal.records import DeadLetter, ParkedEvent
+from .messages import (
+    PREFIX,
+    Begun,
+    Counted,
+    Counts,
+    Destinations,
+    Fault,
+    Letters,
+    Lives,
+    Parked,
+    Refusal,
+    Replays,
+    error_of,
+)
+from .place import find_place
+
+T = TypeVar("T")
+Parameters = Sequence[tuple[str, object]]
+
+ANSWER_S = 10.0
+"""For the first question, which is asked to see who is there; the engine may have to load what it answers with."""
+_IMPORT_BYTES = 4 * 2**20
+
+
+class NotRunning(DoorstepError):
+    """No engine runs on that folder: the journal can be opened instead."""
+
+
+class Unanswered(DoorstepError):
+    """An engine is there, and gave no answer. What was asked of it may be done or not."""
+
+
+@asynccontextmanager
+async def connect(folder: Path) -> AsyncIterator[RemoteDesk]:
+    """The desk of the engine that runs on `folder`. Raises NotRunning if none does, and Unanswered."""
+    path = find_place(folder)
+    async with httpcore2.AsyncConnectionPool(uds=str(path), max_keepalive_connections=0) as pool:
+        desk = RemoteDesk(pool)
+        await desk.status(ANSWER_S)
+        yield desk
+
+
+class RemoteDesk:
+    """See `Desk`; every method may raise NotRunning and Unanswered, too."""
+
+    def __init__(self, pool: httpcore2.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def status(self, timeout_s: float | None = None) -> dict[str, Any]:
+        """How the engine stands."""
+        return await self._get("/status", dict[str, Any], timeout_s=timeout_s)
+
+    # Dead letters ------------------------------------------------------------------------------------------------
+
+    async def count(self, query: LetterQuery) -> list[LetterCount]:
+        """See `Desk`."""
+        return (await self._get("/letters/count", Counts, _parameters(query))).counts
+
+    async def letters(self, query: LetterQuery, *, after: int = 0, limit: int = BATCH) -> list[DeadLetter]:
+        """See `Desk`. `limit` is at most `BATCH`."""
+        parameters = [*_parameters(query), ("after", after), ("limit", limit)]
+        return (await self._get("/letters", Letters, parameters)).letters
+
+    async def letter(self, id: int) -> DeadLetter:
+        """See `Desk`."""
+        return await self._get(f"/letters/{id}", DeadLetter)
+
+    async def add(self, letters: Sequence[DeadLetter]) -> int:
+        """See `Desk`. Many go in several requests: if one fails, those before it are in, and are passed over the next time."""
+        return sum([(await self._post("/letters", Counted, body)).count for body in _bodies(letters)])
+
+    async def purge(self, query: LetterQuery) -> int:
+        """See `Desk`."""
+        return (await self._post("/letters/purge", Counted, msgspec.json.encode(query))).count
+
+    # Replays and events ------------------------------------------------------------------------------------------
+
+    async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
+        """See `Desk`."""
+        body = msgspec.json.encode({"replay": replay, "dry_run": dry_run})
+        begun = await self._post("/replays", Begun, body)
+        return begun.id, begun.events
+
+    async def replays(self) -> list[Replay]:
+        """See `Desk`."""
+        return (await self._get("/replays", Replays)).replays
+
+    async def explain(self, message_id: str) -> list[Life]:
+        """See `Desk`."""
+        return (await self._get(f"/events/{_part(message_id)}", Lives)).events
+
+    # Destinations ------------------------------------------------------------------------------------------------
+
+    async def destinations(self) -> list[DestinationRow]:
+        """See `Desk`."""
+        return (await self._get("/destinations", Destinations)).destinations
+
+    async def parked(self, destination: str) -> list[ParkedEvent]:
+        """See `Desk`."""
+        return (await self._get(f"/destinations/{_part(destination)}/parked", Parked)).parked
+
+    async def pause(self, destination: str) -> None:
+        """See `Desk`."""
+        await self._post(f"/destinations/{_part(destination)}/pause", type(None))
+
+    async def resume(self, destination: str) -> None:
+        """See `Desk`."""
+        await self._post(f"/destinations/{_part(destination)}/resume", type(None))
+
+    async def forget(self, destination: str) -> None:
+        """See `Desk`."""
+        await self._post(f"/destinations/{_part(destination)}/forget", type(None))
+
+    # Over the wire -----------------------------------------------------------------------------------------------
+
+    async def _get(self, path: str, kind: type[T], parameters: Parameters = (), *, timeout_s: float | None = None) -> T:
+        target = f"{path}?{urlencode(parameters)}" if parameters else path
+        return msgspec.json.decode(await self._ask("GET", target, b"", timeout_s), type=kind)
+
+    async def _post(self, path: str, kind: type[T], body: bytes = b"") -> T:
+        return msgspec.json.decode(await self._ask("POST", path, body) or b"null", type=kind)
+
+    async def _ask(self, method: str, target: str, body: bytes, timeout_s: float | None = None) -> bytes:
+        url = httpcore2.URL(scheme="http", host="localhost", port=None, target=PREFIX + target)
+        headers = [("Host", "localhost"), ("Content-Length", str(len(body)))]
+        timeout = {"timeout": {"connect": ANSWER_S, "read": timeout_s}}
+        try:
+            response = await self._pool.request(method, url, headers=headers, content=body, extensions=timeout)
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            raise NotRunning(f"no engine answers: {error}") from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+            raise Unanswered(f"the engine gave no answer: {str(error) or type(error).__name__}") from None
+        if response.status >= 300:
+            raise _error(response)
+        return response.content
+
+
+def _error(response: httpcore2.Response) -> Exception:
+    try:
+        fault = msgspec.json.decode(response.content, type=Refusal).error
+    except msgspec.DecodeError:
+        fault = Fault("http", f"HTTP {response.status}")
+    return error_of(fault) or Unanswered(f"the engine could not answer: {fault.message}")
+
+
+def _parameters(query: LetterQuery) -> list[tuple[str, object]]:
+    fields = msgspec.structs.asdict(query) | {"ids": None if query.ids is None else ",".join(map(str, query.ids))}
+    return [(name, value) for name, value in fields.items() if value is not None]
+
+
+def _bodies(letters: Sequence[DeadLetter]) -> Iterator[bytes]:
+    """JSON of a few MiB each, so that the engine delivers in between."""
+    some: list[bytes] = []
+    for letter in map(msgspec.json.encode, letters):
+        if some and sum(map(len, some)) + len(letter) > _IMPORT_BYTES:
+            yield _joined(some)
+            some = []
+        some.append(letter)
+    if some:
+        yield _joined(some)
+
+
+def _joined(letters: list[bytes]) -> bytes:
+    return b'{"letters":[' + b",".join(letters) + b"]}"
+
+
+def _part(text: str) -> str:
+    """As one part of a path."""
+    return quote(text, safe="")

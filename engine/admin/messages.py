@@ -1,0 +1,138 @@
+"""What goes over the wire, for both sides: JSON of the values in `journal/desk.py`, each in an object that can grow.
+
+Bytes are base64. Refusals are `{"error": {"code": ..., "message": ...}}`; `REFUSALS` is the one table of what they mean.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..errors import FqlError, JournalError, JournalFull
+from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
+from ..journal.records import DeadLetter, ParkedEvent
+
+PREFIX = "/admin/v1"
+MAX_BODY_BYTES = 32 * 2**20
+"""An event may have 16 MiB, which is 22 MB as base64: one dead letter always fits."""
+MAX_HEAD_BYTES = 2**20
+"""A question for many ids is a long address."""
+
+
+class Strict(LetterQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A query as it is read: a misspelt condition is an error. Passed over, it would mean every dead letter."""
+
+
+class Page(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead letters, and how many of them."""
+
+    after: int = 0
+    limit: int = BATCH
+
+
+class StrictReplay(Replay, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A replay as it is read."""
+
+    query: Strict = Strict()
+
+
+class Begin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Asks for a replay."""
+
+    replay: StrictReplay
+    dry_run: bool = False
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A replay that has begun, or would have."""
+
+    id: int
+    events: int
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """How many were added, or deleted."""
+
+    count: int
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Dead letters by destination and reason."""
+
+    counts: list[LetterCount]
+
+
+class Letters(msgspec.Struct, frozen=True):
+    """Some dead letters."""
+
+    letters: list[DeadLetter]
+
+
+class Replays(msgspec.Struct, frozen=True):
+    """Those that are not done."""
+
+    replays: list[Replay]
+
+
+class Lives(msgspec.Struct, frozen=True):
+    """Every event of one `messageId`."""
+
+    events: list[Life]
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """What waits at one destination."""
+
+    parked: list[ParkedEvent]
+
+
+class Destinations(msgspec.Struct, frozen=True):
+    """All that the journal knows."""
+
+    destinations: list[DestinationRow]
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a request was refused. `text` and `column` are of a condition that is no FQL."""
+
+    code: str
+    message: str
+    text: str = ""
+    column: int = 0
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The body of every answer that is no success."""
+
+    error: Fault
+
+
+REFUSALS: tuple[tuple[type[Exception], int, str], ...] = (
+    # First match wins, in both directions.
+    (FqlError, 400, "bad_condition"),
+    (msgspec.DecodeError, 400, "bad_request"),
+    (LookupError, 404, "not_found"),
+    (ValueError, 409, "conflict"),
+    (JournalFull, 503, "journal_full"),
+    (JournalError, 503, "journal"),
+)
+
+
+def fault_of(error: Exception) -> tuple[int, Fault] | None:
+    """An HTTP status and what to say; None if it is none that a `Desk` raises."""
+    found = next(((status, code) for kind, status, code in REFUSALS if isinstance(error, kind)), None)
+    if found is None:
+        return None
+    status, code = found
+    if isinstance(error, FqlError):
+        return status, Fault(code, error.message, error.text, error.column)
+    return status, Fault(code, str(error.args[0]) if error.args else str(error))
+
+
+def error_of(fault: Fault) -> Exception | None:
+    """The way back; None for what is nobody's fault but the engine's."""
+    if fault.code == "bad_condition":
+        return FqlError(fault.message, text=fault.text, column=fault.column)
+    if fault.code in ("bad_request", "too_large"):
+        return ValueError(fault.message)
+    kind = next((kind for kind, _, code in REFUSALS if code == fault.code), None)
+    return kind(fault.message) if kind else None

@@ -1,0 +1,102 @@
+"""Where the admin socket is, from both sides.
+
+`admin.sock` in the journal's folder, if a socket can be there. If not (a path of more than 107 bytes fits into no socket address, and some
+shared file systems know no sockets), it is in a new folder of its own below the system's temporary one, and the file `admin` in the
+journal's folder says where. Either way nobody but the user may open it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+_SOCKET = "admin.sock"
+_POINTER = "admin"
+_BACKLOG = 100
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A socket that listens, and the files that it needs."""
+
+    listener: socket.socket
+    path: Path
+    files: tuple[Path, ...]
+    folder: Path | None = None
+    """Made for it alone."""
+
+    def remove(self) -> None:
+        """Nobody finds it any more. The socket itself is closed by whoever accepts from it."""
+        for file in self.files:
+            with suppress(OSError):
+                file.unlink()
+        if self.folder is not None:
+            with suppress(OSError):
+                self.folder.rmdir()
+
+
+def open_place(folder: Path) -> Place:
+    """Listens. Whoever calls holds the folder's lock, so what is there already is a dead engine's. Raises OSError."""
+    folder = folder.absolute()
+    _clear(folder)
+    path = folder / _SOCKET
+    try:
+        return Place(_listen(path), path, (path,))
+    except OSError:
+        return _elsewhere(folder)
+
+
+def find_place(folder: Path) -> Path:
+    """Where an engine on `folder` listens, if one runs."""
+    folder = folder.absolute()
+    return _pointed_at(folder) or folder / _SOCKET
+
+
+def _elsewhere(folder: Path) -> Place:
+    """A folder with a name of its own every time: one with a name that can be guessed could be somebody else's trap."""
+    own = Path(tempfile.mkdtemp(prefix="doorstep-"))
+    path, pointer = own / _SOCKET, folder / _POINTER
+    try:
+        listener = _listen(path)
+        pointer.write_text(f"{path}\n", encoding="utf-8")
+    except OSError:
+        Place(socket.socket(), path, (path,), own).remove()
+        raise
+    return Place(listener, path, (path, pointer), own)
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)  # nobody can connect before `listen`, so nobody slips in under the umask
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(folder: Path) -> None:
+    """What an engine has left that did not end by itself."""
+    pointed_at = _pointed_at(folder)
+    if pointed_at is not None and pointed_at.name == _SOCKET:
+        with suppress(OSError):
+            pointed_at.unlink()
+            pointed_at.parent.rmdir()
+    for name in (_POINTER, _SOCKET):
+        with suppress(OSError):
+            (folder / name).unlink()
+
+
+def _pointed_at(folder: Path) -> Path | None:
+    try:
+        text = (folder / _POINTER).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Path(text) if os.path.isabs(text) else None

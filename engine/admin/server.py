@@ -1,0 +1,108 @@
+"""Serves the admin API beside the engine, in its loop. The socket is there at once; what is behind it, when somebody asks.
+
+    start -> socket -> (first client) -> imports, in a thread -> uvicorn or hypercorn -> end: half a second for who is in the middle
+
+Importing the servers takes 0.2 to 0.5 s and 6 to 8 MiB, which an engine that nobody asks does not pay, nor one that starts.
+Trouble in here is logged and never ends the engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anyio
+import anyio.to_thread
+import sniffio
+from anyio.abc import TaskGroup
+
+from .place import Place, open_place
+
+if TYPE_CHECKING:
+    from ..journal.desk import Desk
+
+_log = logging.getLogger("doorstep.admin")
+
+Status: TypeAlias = Callable[[], Mapping[str, Any]]
+Serve: TypeAlias = Callable[[socket.socket, anyio.Event, float], Awaitable[None]]
+"""Accepts from the socket until the event is set, then gives those in the middle so many seconds; closes the socket."""
+
+GRACE_S = 0.5
+"""For answers that are under way at the end."""
+
+
+def serve_admin(desk: Desk, status: Status, folder: Path) -> AdminServer:
+    """Serves `desk` to this user's commands while the block runs: `async with serve_admin(desk, status, Path(data_dir)): ...`
+
+    `status` is how the engine stands, as something msgspec can write as JSON. The caller holds the lock of `folder`.
+    """
+    return AdminServer(desk, status, folder)
+
+
+class AdminServer:
+    """See `serve_admin`. Leaving the block waits for nobody for more than a second, and never raises."""
+
+    _tasks: TaskGroup
+
+    def __init__(self, desk: Desk, status: Status, folder: Path) -> None:
+        self._desk, self._status, self._folder = desk, status, folder
+        self._place: Place | None = None
+        self._stop = anyio.Event()
+        self._is_loaded = False
+
+    def __repr__(self) -> str:
+        return f"<AdminServer {self.path or 'nowhere'}>"
+
+    @property
+    def path(self) -> Path | None:
+        """Where it listens; None if there is no place for a socket."""
+        return self._place.path if self._place else None
+
+    async def __aenter__(self) -> AdminServer:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        try:
+            self._place = open_place(self._folder)
+        except OSError as error:
+            facts = {"folder": str(self._folder), "error": str(error)}
+            _log.error("no commands reach this engine: its socket cannot be opened", extra={"facts": facts})
+        else:
+            self._tasks.start_soon(self._serve, self._place.listener)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._place is not None:
+            self._place.remove()
+        self._stop.set()
+        if not self._is_loaded:
+            self._tasks.cancel_scope.cancel()
+        await self._tasks.__aexit__(None, None, None)
+
+    async def _serve(self, listener: socket.socket) -> None:
+        try:
+            await anyio.wait_readable(listener)
+            load = partial(_load, sniffio.current_async_library(), self._desk, self._status)
+            serve = await anyio.to_thread.run_sync(load)
+            self._is_loaded = True
+            await serve(listener, self._stop, GRACE_S)
+        except Exception:  # whatever it is, delivering goes on
+            _log.exception("no commands reach this engine any more: its HTTP server failed")
+        finally:
+            listener.close()
+
+
+def _load(library: str, desk: Desk, status: Status) -> Serve:
+    from .app import admin_app
+
+    if library == "trio":
+        from .on_trio import serve
+    else:
+        from .on_asyncio import serve
+    return partial(serve, admin_app(desk, status))

@@ -1,0 +1,62 @@
+"""Rows of the desk's tables, to values and back; and how much is read at once, so that no question keeps a transaction open for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from ..routing import UNDECODABLE, Reader, compile_fql
+from .blob import Damaged
+from .store import sealed, unsealed
+
+T = TypeVar("T")
+
+SLICE_ROWS = 2000
+SLICE_BYTES = 8 * 2**20
+"""Of events, in one transaction: with what FQL costs that is 20 to 50 ms."""
+
+Matches = Callable[[bytes], bool]
+
+
+def packed(value: object) -> bytes:
+    """A row, with its checksum."""
+    return sealed(msgspec.msgpack.encode(value))
+
+
+def unpacked(row: bytes, type_: type[T]) -> T:
+    """What was packed. Raises Damaged."""
+    try:
+        return msgspec.msgpack.decode(unsealed(row), type=type_)
+    except msgspec.DecodeError as error:
+        raise Damaged("a row cannot be read") from error
+
+
+def first_row(connection: apsw.Connection, statement: str, *values: apsw.SQLiteValue) -> Any:
+    """The first row of the answer, or None; the transaction ends with it."""
+    cursor = connection.execute(statement, values)
+    row = cursor.fetchone()
+    cursor.close()
+    return row
+
+
+def matcher(where: str | None) -> Matches:
+    """Whether an event, as its line, is what the FQL asks for; everything is for None. Raises FqlError.
+
+    A line with a part that the expression reads and nobody can decode does not match.
+    """
+    if where is None:
+        return lambda line: True
+    predicate = compile_fql(where)
+    reader = Reader(predicate.paths)
+    test = predicate.bind(reader.getter)
+
+    def matches(line: bytes) -> bool:
+        try:
+            return test(reader.read(line))
+        except UNDECODABLE:
+            return False
+
+    return matches
