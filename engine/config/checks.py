@@ -34,8 +34,8 @@ _EVERY_HOST = (None, "0.0.0.0", "::")
 def check_engine(builder: Builder, tree: dict[str, Any]) -> None:
     """Settings that only make sense with others."""
     engine = tree.get("engine")
-    durable = isinstance(engine, dict) and engine.get("durability") in ("disk", "os")
-    if durable:
+    durability = engine.get("durability", "disk") if isinstance(engine, dict) else "disk"
+    if durability in ("disk", "os"):
         for name, table in _tables(tree, "destinations"):
             if "overflow" in table:
                 message = "is for memory durability only: a journal drops nothing; leave it out"

@@ -19,11 +19,11 @@ from .blob import Damaged, decode
 from .desk import Life, Story
 from .letters import letters_of
 from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
-from .rows import SLICE_ROWS, first_row, unpacked
+from .rows import SLICE_ROWS, all_rows, first_row, unpacked
 from .store import ATTEMPT_SPAN, hash_of, unsealed
 
 Why = Callable[[str, str, Envelope], str | None]
-"""`why(destination, version, envelope)`: the reason that the plan of that version has for keeping the event from the destination, if any."""
+"""`why(destination, version, envelope)`: what the plan of that version has against the event, if anything."""
 
 IDS_AT_ONCE = 8000
 """Rows of `ids`: 20 ms."""
@@ -76,9 +76,9 @@ def message_id_of(line: bytes) -> str | None:
 def hashed_like(connection: apsw.Connection, message_id: str, before: int) -> tuple[list[int], int | None]:
     """Numbers of events before `before` whose id may be this one, the newest first; and where to go on, None at the end."""
     wanted = hash_of(message_id).to_bytes(4, "little")
-    rows = connection.execute(
-        "SELECT first, hashes FROM ids WHERE first < ? ORDER BY first DESC LIMIT ?", (before, IDS_AT_ONCE)
-    ).fetchall()
+    rows = all_rows(
+        connection, "SELECT first, hashes FROM ids WHERE first < ? ORDER BY first DESC LIMIT ?", before, IDS_AT_ONCE
+    )
     numbers = [number for first, row in rows for number in reversed(_numbers(connection, first, row, wanted))]
     return numbers, rows[-1][0] if len(rows) == IDS_AT_ONCE else None
 
@@ -87,9 +87,15 @@ def _numbers(connection: apsw.Connection, first: int, row: bytes, wanted: bytes)
     try:
         hashes = unsealed(row)
     except Damaged:
-        found = first_row(connection, "SELECT count FROM chunks WHERE first = ?", first)
-        return list(range(first, first + (found[0] if found else 0)))
+        return _any_of(connection, first)
     return [first + place // 4 for place in _places(hashes, wanted)]
+
+
+def _any_of(connection: apsw.Connection, first: int) -> list[int]:
+    """The hashes of a chunk are damaged: it may be any of its events; if they are damaged too, the first stands for all."""
+    found = first_row(connection, "SELECT count FROM chunks WHERE first = ?", first)
+    seen = held(connection, first)
+    return list(range(first, first + found[0])) if found and seen and seen.line else [first]
 
 
 def _places(hashes: bytes, wanted: bytes) -> Iterator[int]:
@@ -123,10 +129,13 @@ def held(connection: apsw.Connection, number: int) -> Seen | None:
 def copies(connection: apsw.Connection, message_id: str, after: int) -> tuple[list[Seen], int | None]:
     """Dead letters with this id, whose chunk may be gone, a slice of the table at a time; and where to go on, None at the end."""
     edge = first_row(connection, "SELECT id FROM dead WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", after, SLICE_ROWS - 1)
-    rows = connection.execute(
+    rows = all_rows(
+        connection,
         "SELECT id, row FROM dead WHERE id > ? AND id <= ? AND instr(row, ?) ORDER BY id",
-        (after, edge[0] if edge else 2**63 - 1, message_id.encode("utf-8", "surrogatepass")),
-    ).fetchall()
+        after,
+        edge[0] if edge else 2**63 - 1,
+        message_id.encode("utf-8", "surrogatepass"),
+    )
     letters = [letter for letter in letters_of(rows) if letter.message_id == message_id]
     found = [Seen(letter.number, letter.source, letter.received, letter.line, False) for letter in letters]
     return found, edge[0] if edge else None
@@ -134,7 +143,7 @@ def copies(connection: apsw.Connection, message_id: str, after: int) -> tuple[li
 
 def parked_copies(connection: apsw.Connection, message_id: str) -> list[Seen]:
     """The same for parked events, of which there are not many."""
-    rows = connection.execute("SELECT row FROM parked").fetchall()
+    rows = all_rows(connection, "SELECT row FROM parked")
     parked = [event for (row,) in rows if (event := _or_none(row, ParkedEvent)) is not None]
     return [
         Seen(event.number, event.source, event.received, event.line, False)
@@ -150,9 +159,9 @@ def traces_of(connection: apsw.Connection, number: int) -> list[Traces]:
     """Of every destination that the journal knows, by name."""
     positions = {
         name: account[0] if (account := _or_none(row, tuple[Position, Standing])) else None
-        for name, row in connection.execute("SELECT name, row FROM accounts").fetchall()
+        for name, row in all_rows(connection, "SELECT name, row FROM accounts")
     }
-    rows = connection.execute("SELECT id, row FROM dead WHERE number = ? ORDER BY id", (number,)).fetchall()
+    rows = all_rows(connection, "SELECT id, row FROM dead WHERE number = ? ORDER BY id", number)
     letters = {letter.destination: letter for letter in letters_of(rows)}
     attempts = _attempts(connection, number)
     names = sorted({*positions, *letters, *attempts})
@@ -173,10 +182,13 @@ def traces_of(connection: apsw.Connection, number: int) -> list[Traces]:
 
 def _attempts(connection: apsw.Connection, number: int) -> dict[str, list[Attempt]]:
     """By destination, in order of time. A row is never wider than two spans, which bounds the look-up."""
-    rows = connection.execute(
+    rows = all_rows(
+        connection,
         "SELECT destination, row FROM attempts WHERE high >= ? AND high < ? AND low <= ? ORDER BY id",
-        (number, number + 2 * ATTEMPT_SPAN, number),
-    ).fetchall()
+        number,
+        number + 2 * ATTEMPT_SPAN,
+        number,
+    )
     found: dict[str, list[Attempt]] = {}
     for name, row in rows:
         for attempt in _or_none(row, list[Attempt]) or []:
@@ -212,7 +224,7 @@ def _began(connection: apsw.Connection, name: str) -> int | None:
     return row[0] if row else None
 
 
-def _or_none(row: bytes, type_: Any) -> Any:
+def _or_none(row: Any, type_: Any) -> Any:
     """What is damaged says nothing."""
     try:
         return unpacked(row, type_)
@@ -223,11 +235,11 @@ def _or_none(row: bytes, type_: Any) -> Any:
 # What became of it ---------------------------------------------------------------------------------------------------
 
 
-def life_of(seen: Seen, traces: list[Traces], why: Callable[[str, str], str | None]) -> Life:
+def life_of(seen: Seen, message_id: str | None, traces: list[Traces], why: Callable[[str, str], str | None]) -> Life:
     """The whole story. `why(destination, version)` is asked where nothing else is known of a settled event."""
     return Life(
         number=seen.number,
-        message_id=message_id_of(seen.line),
+        message_id=message_id,
         source=seen.source,
         received=seen.received,
         line=seen.line,

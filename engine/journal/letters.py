@@ -1,6 +1,6 @@
 """Dead letters in SQL: count, page through, add, delete. Each function is one short transaction; whoever calls goes on where it stopped.
 
-    LetterQuery -> Condition (columns in SQL, FQL in Python) -> a page of letters, and the id to go on after
+LetterQuery -> Condition (columns in SQL, FQL in Python) -> a page of letters, and the id to go on after
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from .blob import Damaged
 from .desk import LetterCount, LetterQuery
 from .records import DeadLetter
-from .rows import SLICE_BYTES, SLICE_ROWS, first_row, matcher, packed, unpacked
+from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, matcher, packed, unpacked
 
 _log = logging.getLogger("doorstep.journal")
 
@@ -120,12 +120,15 @@ BEGINNING: Key = ("", "", -inf, 0)
 
 def count_some(connection: apsw.Connection, condition: Condition, key: Key, tally: Tally) -> Key | None:
     """Counts on after `key`, from the index alone: no line is looked at. Returns where to go on; None at the end."""
-    rows: list[Key] = connection.execute(
+    rows: list[Key] = all_rows(
+        connection,
         "SELECT destination, reason, at, id FROM dead INDEXED BY dead_by_destination "
         f"WHERE (destination, reason, at, id) > (?, ?, ?, ?){condition.sql} "
         "ORDER BY destination, reason, at, id LIMIT ?",
-        (*key, *condition.values, COUNTED_AT_ONCE),
-    ).fetchall()
+        *key,
+        *condition.values,
+        COUNTED_AT_ONCE,
+    )
     for destination, reason, at, _ in rows:
         tally.add(destination, reason, at)
     return rows[-1] if len(rows) == COUNTED_AT_ONCE else None
@@ -139,7 +142,9 @@ def add(connection: apsw.Connection, letters: Sequence[DeadLetter]) -> int:
     before = connection.total_changes()
     for one in letters:
         values = (one.destination, one.number, one.reason, one.last_at, packed(msgspec.structs.replace(one, id=0)))
-        connection.execute("INSERT OR IGNORE INTO dead(destination, number, reason, at, row) VALUES(?, ?, ?, ?, ?)", values)
+        connection.execute(
+            "INSERT OR IGNORE INTO dead(destination, number, reason, at, row) VALUES(?, ?, ?, ?, ?)", values
+        )
     return connection.total_changes() - before
 
 

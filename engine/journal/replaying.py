@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+
 import apsw
 import msgspec
 
 from .blob import HEADER_BYTES, Damaged, Piece, decode, header_of
 from .desk import Replay
-from .letters import Condition, letters_of
-from .records import DeadLetter, ParkedEvent, Position, Standing
-from .rows import SLICE_BYTES, SLICE_ROWS, Matches, first_row, packed, unpacked
+from .letters import Condition, end_of, letters_of
+from .records import DeadLetter, ParkedEvent
+from .rows import SLICE_BYTES, SLICE_ROWS, Matches, all_rows, first_row, packed, unpacked
+from .standing import journal_end, position_of
 
 Piecemeal = list[tuple[str, float, int]]
 
@@ -60,6 +62,16 @@ class Moved(msgspec.Struct, frozen=True):
 # The jobs ------------------------------------------------------------------------------------------------------------
 
 
+def bounded(connection: apsw.Connection, replay: Replay) -> Replay:
+    """A new job: from the beginning to what is there now. What the destination has not scanned yet comes by itself."""
+    if replay.kind == "dead":
+        query = msgspec.structs.replace(replay.query, destination=replay.destination)
+        return msgspec.structs.replace(replay, query=query, id=0, position=0, moved=0, until=end_of(connection))
+    end, position = journal_end(connection), position_of(connection, replay.destination)
+    until = min(end, position.scan) if position else end
+    return msgspec.structs.replace(replay, id=0, position=1, moved=0, until=until)
+
+
 def begin(connection: apsw.Connection, replay: Replay) -> int:
     """Writes the job down. Returns its id."""
     values = (replay.destination, packed(replay))
@@ -69,7 +81,7 @@ def begin(connection: apsw.Connection, replay: Replay) -> int:
 
 def jobs(connection: apsw.Connection) -> list[Replay]:
     """Those that are not done. Raises Damaged."""
-    rows = connection.execute("SELECT id, row FROM replays ORDER BY id").fetchall()
+    rows = all_rows(connection, "SELECT id, row FROM replays ORDER BY id")
     return [msgspec.structs.replace(unpacked(row, Replay), id=id_) for id_, row in rows]
 
 
@@ -94,7 +106,7 @@ def next_letters(
     connection: apsw.Connection, job: Replay, condition: Condition, *, max_events: int, max_bytes: int
 ) -> Letters:
     """The next ones in order of number, as events came in; letters that are newer than the job (`until`) are not part of it."""
-    edge = _one(
+    edge = first_row(
         connection,
         "SELECT number FROM dead WHERE number >= ? ORDER BY number LIMIT 1 OFFSET ?",
         job.position,
@@ -156,10 +168,13 @@ def next_events(
     since, until = _times(job)
     position, taken, read = job.position, 0, 0
     found: list[Candidate] = []
-    rows = connection.execute(
+    rows = all_rows(
+        connection,
         "SELECT first, count, size FROM chunks WHERE first >= ? AND first < ? ORDER BY first LIMIT ?",
-        (_chunk_of(connection, position), job.until, SLICE_ROWS),
-    ).fetchall()
+        _chunk_of(connection, position),
+        job.until,
+        SLICE_ROWS,
+    )
     for first, count, size in rows:
         if read and read + size > SLICE_BYTES:
             return Events(found, position, False)
@@ -192,22 +207,10 @@ def park_events(connection: apsw.Connection, job: Replay, events: Events, dues: 
     return _moved_on(connection, current, events.position, events.done, parked)
 
 
-def position_of(connection: apsw.Connection, destination: str) -> Position | None:
-    """Where a destination stands; None if the journal does not know it. Raises Damaged."""
-    row = first_row(connection, "SELECT row FROM accounts WHERE name = ?", destination)
-    return unpacked(row[0], tuple[Position, Standing])[0] if row else None
-
-
-def journal_end(connection: apsw.Connection) -> int:
-    """One past the newest event."""
-    row = first_row(connection, "SELECT first + count FROM chunks ORDER BY first DESC LIMIT 1")
-    return int(row[0]) if row else 1
-
-
 def events_at_most(connection: apsw.Connection, job: Replay) -> int:
     """About how many, at no cost: the events of the chunks that were received then."""
     since, until = _times(job)
-    row = _one(
+    row = first_row(
         connection,
         "SELECT coalesce(sum(count), 0) FROM chunks WHERE first < ? AND received >= ? AND received < ?",
         job.until,
@@ -237,13 +240,16 @@ def _events_in(connection: apsw.Connection, first: int, since: float, until: flo
 def _table_of(connection: apsw.Connection, first: int) -> Piecemeal:
     """The pieces of a chunk, from its beginning alone: its other pages stay where they are."""
     try:
-        with connection.blob_open("main", "bodies", "body", first, False) as blob:
-            header = header_of(blob.read(HEADER_BYTES))
-            return msgspec.msgpack.decode(blob.read(header.table), type=Piecemeal)
+        blob = connection.blob_open("main", "bodies", "body", first, False)
     except apsw.SQLError as error:
         raise Damaged("the body is not there") from error
+    try:
+        header = header_of(blob.read(HEADER_BYTES))
+        return msgspec.msgpack.decode(blob.read(header.table), type=Piecemeal)
     except msgspec.DecodeError as error:
         raise Damaged("the table cannot be read") from error
+    finally:
+        blob.close()
 
 
 def _times(job: Replay) -> tuple[float, float]:

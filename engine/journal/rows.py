@@ -42,6 +42,11 @@ def first_row(connection: apsw.Connection, statement: str, *values: apsw.SQLiteV
     return row
 
 
+def all_rows(connection: apsw.Connection, statement: str, *values: apsw.SQLiteValue) -> list[Any]:
+    """The whole answer, which must be known to be short."""
+    return connection.execute(statement, values).fetchall()
+
+
 def matcher(where: str | None) -> Matches:
     """Whether an event, as its line, is what the FQL asks for; everything is for None. Raises FqlError.
 

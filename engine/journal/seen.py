@@ -11,16 +11,17 @@ digest, and `bytearray.find` looks through some twenty of them at the speed of C
 forgotten as one: a flag is cleared. What it leaves in the buckets (*stale* entries) counts as absent, and is swept up by those who come
 by: by the next key of the bucket, and 1/64 of the buckets by each new lot.
 
-Measured with CPython 3.11 on two shared cores (so +-25 %), chunks of 500 ids, `max_keys` 10 million, CPU in µs per event:
+Measured with CPython 3.11, chunks of 500 ids, `max_keys` 10 million, CPU in µs per event; two runs on two cores that others kept busy
+(load 2.4 and 5), `digests` (0.35 to 0.55) included:
 
-    keys remembered                  0      1 M    5 M    10 M   10 M, as many go as come
-    digests + admit, all new         1.6    1.9    1.9    2.1    2.5
-    digests + admit, all duplicates  2.1    2.0    2.1    2.2
-    load                             0.7    0.7    0.75   0.75
-    resident MB                      38     65     167    273    346
+    keys remembered           0            1 M          5 M          10 M         10 M, as many go as come
+    all new                   1.5 to 2.1   2.2 to 2.3   1.9 to 2.3   2.1 to 2.7   2.1 to 2.6
+    all duplicates            1.6 to 2.2   2.1 to 2.4   2.1 to 2.3   2.2 to 2.5
+    load, up to here                       0.7 to 0.9   0.7 to 1.05  0.75 to 1.0
+    resident MB               38           65           167          273          347
 
-Refused: a set of bytes, 1 GB and 33 s for the one insertion that enlarges it; open addressing in an array, as lean, but what is deleted
-from it one by one costs another microsecond and growing stops the world.
+Refused: a set of bytes, twice as fast, but 911 MB, and the one insertion that enlarges it holds everything up for 0.5 s or more. Open
+addressing in an array (not built) would be as lean, but growing stops the world too, and each key that is over must be taken out alone.
 """
 
 from __future__ import annotations

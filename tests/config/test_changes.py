@@ -123,7 +123,8 @@ def test_a_version_changes_with_what_a_batch_is_formed_by(change: tuple[str, str
     ],
 )
 def test_a_version_stays_with_what_is_read_at_each_attempt(line: str, catalogue: Catalogue) -> None:
-    assert version_of(BASE.replace('timeout = "5s"', line), catalogue) == version_of(BASE, catalogue)
+    memory = '[engine]\ndurability = "memory"\n'
+    assert version_of(memory + BASE.replace('timeout = "5s"', line), catalogue) == version_of(BASE, catalogue)
 
 
 def test_a_version_is_the_same_whatever_the_order_of_keys(catalogue: Catalogue) -> None:

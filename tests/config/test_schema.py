@@ -183,9 +183,10 @@ def test_the_optional_keys_above_are_all_there_are(catalogue: Catalogue) -> None
 @settings(deadline=None)
 @given(chosen=st.sets(st.sampled_from(sorted(OPTIONAL))))
 def test_any_subset_of_the_optional_keys_loads_and_is_valid(chosen: set[str]) -> None:
-    text = '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://acme.example" }\n' + "".join(
-        f"{key} = {OPTIONAL[key]}\n" for key in sorted(chosen)
-    )
+    text = (
+        '[engine]\ndurability = "memory"\n'
+        '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://acme.example" }\n'
+    ) + "".join(f"{key} = {OPTIONAL[key]}\n" for key in sorted(chosen))
     assert real_validator().is_valid(tomllib.loads(text))
     destination = load_config(text=text, environ={}, catalogue=real_catalogue()).destinations["hook"]
     assert isinstance(destination, msgspec.Struct)

@@ -98,6 +98,40 @@ def test_a_gap_counts_as_settled() -> None:
     assert cursor.watermark == 5
 
 
+def test_a_cursor_goes_on_from_where_it_was_written() -> None:
+    cursor = Cursor(1)
+    first, second = chunk(1, 3), chunk(4, 10)
+    cursor.open(first)
+    cursor.open(second)
+    cursor.settle([*first.envelopes[1:], *second.envelopes[:9]])
+    position = cursor.position()
+    assert position == Position(14, (OpenChunk(1, 3, b"\x06"), OpenChunk(4, 10, b"\xff\x01")))
+    again = Cursor(position)
+    assert (again.watermark, again.scan, again.unread, again.unsettled()) == (1, 14, 1, [])
+    assert numbers(again.reopen(first)) == [1]
+    assert again.unread == 4
+    assert numbers(again.reopen(second)) == [13]
+    assert again.unread is None
+    assert again.settle([first.envelopes[0], second.envelopes[9]]) == [first, second]
+    assert again.position() == Position(14)
+
+
+def test_a_chunk_is_read_again_once_and_only_if_it_is_the_one() -> None:
+    cursor = Cursor(Position(4, (OpenChunk(1, 3, b"\x01"),)))
+    with pytest.raises(ValueError, match="chunk 1 is open already, or another one"):
+        cursor.reopen(chunk(1, 2))
+    cursor.reopen(chunk(1, 3))
+    with pytest.raises(ValueError, match="chunk 1 is open already, or another one"):
+        cursor.reopen(chunk(1, 3))
+
+
+def test_what_is_gone_is_skipped_and_counted_if_it_was_not_settled() -> None:
+    cursor = Cursor(Position(4, (OpenChunk(1, 3, b"\x01"),)))
+    assert cursor.skip(1, 3) == 2
+    assert cursor.skip(4, 9) == 6
+    assert (cursor.watermark, cursor.scan, cursor.unread) == (10, 10, None)
+
+
 class CursorMachine(RuleBasedStateMachine):
     """Beside a dict from number to envelope of what is unsettled, and a set of what was settled."""
 
@@ -108,13 +142,14 @@ class CursorMachine(RuleBasedStateMachine):
         self.unsettled: dict[int, Envelope] = {}
         self.settled: dict[int, Envelope] = {}
         self.open: dict[int, set[int]] = {}
+        self.chunks: dict[int, set[int]] = {}
 
     @rule(gap=st.sampled_from([0, 0, 3]), events=st.integers(1, 12))
     def take(self, gap: int, events: int) -> None:
         taken = chunk(self.scan + gap, events)
         self.cursor.open(taken)
         self.scan = taken.end
-        self.open[taken.first] = {envelope.number for envelope in taken.envelopes}
+        self.open[taken.first] = self.chunks[taken.first] = {envelope.number for envelope in taken.envelopes}
         self.unsettled |= {envelope.number: envelope for envelope in taken.envelopes}
 
     @precondition(lambda self: self.unsettled)
@@ -138,6 +173,25 @@ class CursorMachine(RuleBasedStateMachine):
         with pytest.raises(ValueError, match=f"event {again} is settled already"):
             self.cursor.settle([everything[number] for number in sorted({again, *others})])
 
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        """Written down as bytes and read again, as at a restart: some chunks are found again, others are gone."""
+        written = msgspec.msgpack.encode(self.cursor.position())
+        self.cursor = Cursor(msgspec.msgpack.decode(written, type=Position))
+        everything = self.settled | self.unsettled
+        gone = data.draw(st.sets(st.sampled_from(sorted(self.open))) if self.open else st.just(set()), label="gone")
+        while (first := self.cursor.unread) is not None:
+            members = sorted(self.chunks[first])
+            left = [number for number in members if number in self.unsettled]
+            if first in gone:
+                assert self.cursor.skip(first, members[-1]) == len(left)
+                self.settled |= {number: self.unsettled.pop(number) for number in left}
+                del self.open[first]
+            else:
+                again = Chunk(first, [everything[number] for number in members], 0)
+                assert numbers(self.cursor.reopen(again)) == left
+        assert self.cursor.scan == self.scan
+
     def _settle(self, picked: list[int]) -> None:
         closed = self.cursor.settle([self.unsettled[number] for number in picked])
         for number in picked:
@@ -152,6 +206,10 @@ class CursorMachine(RuleBasedStateMachine):
         assert numbers(self.cursor.unsettled()) == sorted(self.unsettled)
         watermark = min(self.unsettled, default=self.scan)
         assert self.cursor.statistics() == CursorStatistics(watermark, len(self.open), len(self.unsettled))
+        position = self.cursor.position()
+        assert (position.watermark, position.unsettled(self.scan)) == (watermark, len(self.unsettled))
+        assert not any(position.is_settled(number) for number in self.unsettled)
+        assert all(position.is_settled(number) for number in self.settled)
 
 
 TestCursorMachine = CursorMachine.TestCase

@@ -14,7 +14,8 @@ from anyio.abc import TaskGroup
 from doorstep.engine.clock import Clock
 from doorstep.engine.errors import Closed
 from doorstep.engine.journal import MemoryLog
-from doorstep.engine.journal.memory import EVENT_OVERHEAD_BYTES, LogStatistics, MemoryReader
+from doorstep.engine.journal.memory import EVENT_OVERHEAD_BYTES, LogStatistics, MemoryAccount
+from doorstep.engine.journal.records import Position
 from doorstep.engine.model import Chunk, Decoded, Event
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,8 +51,9 @@ def new() -> Callable[..., tuple[MemoryLog, list[Chunk]]]:
 
 async def test_numbers_go_on_without_a_gap_and_every_chunk_is_announced(new: Any) -> None:
     log, stored = new(10)
-    await log.append(events(3), "a")
-    chunk = await log.append(events(2), "b")
+    tickets = [await log.take(events(3), "a"), await log.take(events(2), "b")]
+    assert [await ticket.stored() for ticket in tickets] == [1, 4]
+    chunk = stored[1]
     assert [(one.first, one.end, one.size_bytes) for one in stored] == [(1, 4, 3000), (4, 6, 2000)]
     assert [envelope.number for envelope in chunk.envelopes] == [4, 5]
     receipt = chunk.envelopes[0].receipt
@@ -62,15 +64,16 @@ async def test_numbers_go_on_without_a_gap_and_every_chunk_is_announced(new: Any
 async def test_what_nobody_reads_is_not_held(new: Any) -> None:
     log, _ = new(1)
     for _ in range(3):
-        await log.append(events(5), "a")
+        await log.take(events(5), "a")
     assert log.statistics() == LogStatistics(chunks=0, size_bytes=0, end=16, waiting=0)
 
 
-async def test_a_chunk_is_held_until_its_last_reader_lets_it_go(new: Any) -> None:
-    log, _ = new(10)
-    (one, start), (two, _) = log.subscribe(), log.subscribe()
-    assert start == 1
-    chunk = await log.append(events(3), "a")
+async def test_a_chunk_is_held_until_its_last_account_lets_it_go(new: Any) -> None:
+    log, stored = new(10)
+    one, two = log.account("one"), log.account("two")
+    assert (one.position, one.is_new) == (Position(1), True)
+    await log.take(events(3), "a")
+    [chunk] = stored
     one.release(chunk)
     assert await two.read(1) is chunk
     assert log.statistics() == LogStatistics(chunks=1, size_bytes=3000, end=4, waiting=0)
@@ -79,14 +82,15 @@ async def test_a_chunk_is_held_until_its_last_reader_lets_it_go(new: Any) -> Non
     assert repr(log) == "<MemoryLog 0 of 10000 bytes, next 4>"
 
 
-async def test_a_new_reader_starts_at_the_end_or_with_the_oldest_from_which_nothing_is_missing(new: Any) -> None:
-    log, _ = new(10)
-    reader, _ = log.subscribe()
-    chunks = [await log.append(events(2), "a") for _ in range(4)]
+async def test_a_new_account_starts_at_the_end_or_with_the_oldest_from_which_nothing_is_missing(new: Any) -> None:
+    log, chunks = new(10)
+    reader = log.account("reader")
+    for _ in range(4):
+        await log.take(events(2), "a")
     reader.release(chunks[1])
-    assert log.subscribe()[1] == 9
-    oldest, start = log.subscribe(oldest=True)
-    assert start == 5
+    assert log.account("late").position == Position(9)
+    oldest = log.account("oldest", oldest=True)
+    assert oldest.position == Position(5)
     for chunk in (chunks[0], chunks[2], chunks[3]):
         reader.release(chunk)
     assert log.statistics().chunks == 2
@@ -95,42 +99,42 @@ async def test_a_new_reader_starts_at_the_end_or_with_the_oldest_from_which_noth
     assert log.statistics() == LogStatistics(chunks=0, size_bytes=0, end=9, waiting=0)
 
 
-async def test_a_reader_that_has_closed_holds_nothing_and_may_say_so_again(new: Any) -> None:
-    log, _ = new(10)
-    reader, _ = log.subscribe()
-    chunk = await log.append(events(2), "a")
+async def test_an_account_that_has_closed_holds_nothing_and_may_say_so_again(new: Any) -> None:
+    log, stored = new(10)
+    reader = log.account("a")
+    await log.take(events(2), "a")
     reader.close()
     assert log.statistics().chunks == 0
-    reader.release(chunk)
+    reader.release(stored[0])
     reader.close()
-    await log.append(events(2), "a")
+    await log.take(events(2), "a")
     assert log.statistics().chunks == 0
 
 
 async def test_a_chunk_bigger_than_the_log_is_admitted_when_it_is_alone(new: Any) -> None:
-    log, _ = new(3)
-    reader, _ = log.subscribe()
-    big = await log.append(events(9), "a")
+    log, stored = new(3)
+    reader = log.account("a")
+    await log.take(events(9), "a")
     assert log.statistics().size_bytes == 9000
     with anyio.move_on_after(60) as scope:
-        await log.append(events(1), "a")
+        await log.take(events(1), "a")
     assert scope.cancelled_caught
     assert log.statistics().waiting == 0
-    reader.release(big)
-    await log.append(events(1), "a")
+    reader.release(stored[0])
+    await log.take(events(1), "a")
     assert log.end == 11
 
 
 async def test_who_waits_for_room_is_served_in_order_however_little_the_later_ones_want(new: Any) -> None:
     log, stored = new(4)
-    reader, _ = log.subscribe()
-    first = await log.append(events(3), "0")
+    reader = log.account("a")
+    await log.take(events(3), "0")
     async with in_time() as group:
         for name, size in enumerate((4, 1, 1), start=1):
-            group.start_soon(log.append, events(size), str(name))
+            group.start_soon(log.take, events(size), str(name))
             await anyio.sleep(1)
         assert log.statistics().waiting == 3
-        reader.release(first)
+        reader.release(stored[0])
         await anyio.sleep(1)
         assert log.statistics().waiting == 2
         reader.release(stored[1])
@@ -139,18 +143,18 @@ async def test_who_waits_for_room_is_served_in_order_however_little_the_later_on
 
 async def test_a_waiter_that_is_cancelled_lets_the_next_one_go(new: Any) -> None:
     log, stored = new(4)
-    reader, _ = log.subscribe()
-    await log.append(events(3), "0")
+    reader = log.account("a")
+    await log.take(events(3), "0")
     scope = anyio.CancelScope()
 
     async def greedy() -> None:
         with scope:
-            await log.append(events(4), "greedy")
+            await log.take(events(4), "greedy")
 
     async with in_time() as group:
         group.start_soon(greedy)
         await anyio.sleep(1)
-        group.start_soon(log.append, events(1), "modest")
+        group.start_soon(log.take, events(1), "modest")
         await anyio.sleep(1)
         scope.cancel()
     assert [chunk.envelopes[0].receipt.source for chunk in stored] == ["0", "modest"]
@@ -160,13 +164,13 @@ async def test_a_waiter_that_is_cancelled_lets_the_next_one_go(new: Any) -> None
 
 async def test_closing_refuses_who_comes_and_who_waits(new: Any) -> None:
     log, stored = new(1)
-    log.subscribe()
-    await log.append(events(1), "a")
+    log.account("a")
+    await log.take(events(1), "a")
     refused: list[str] = []
 
     async def late(name: str) -> None:
         with pytest.raises(Closed):
-            await log.append(events(1), name)
+            await log.take(events(1), name)
         refused.append(name)
 
     async with in_time() as group:
@@ -182,9 +186,9 @@ async def test_closing_refuses_who_comes_and_who_waits(new: Any) -> None:
 # Beside a model ------------------------------------------------------------------------------------------------------
 
 steps = st.one_of(
-    st.tuples(st.just("append"), st.integers(1, 8), st.none() | st.integers(0, 5)),
-    st.tuples(st.just("append"), st.integers(1, 8), st.none()),
-    st.tuples(st.just("subscribe"), st.booleans(), st.none()),
+    st.tuples(st.just("take"), st.integers(1, 8), st.none() | st.integers(0, 5)),
+    st.tuples(st.just("take"), st.integers(1, 8), st.none()),
+    st.tuples(st.just("account"), st.booleans(), st.none()),
     st.tuples(st.just("release"), st.integers(0, 9), st.integers(0, 9)),
     st.tuples(st.just("release"), st.integers(0, 9), st.just(0)),
     st.tuples(st.just("close"), st.integers(0, 9), st.none()),
@@ -198,7 +202,7 @@ class Model:
     def __init__(self) -> None:
         self.stored: list[Chunk] = []
         self.log = MemoryLog(10_000, self._on_stored, Clock(utc=lambda: 0.0), "log-1")
-        self.holds: dict[MemoryReader, dict[int, Chunk]] = {}
+        self.holds: dict[MemoryAccount, dict[int, Chunk]] = {}
         self.asked: list[int] = []
         self.served: list[int] = []
 
@@ -208,18 +212,19 @@ class Model:
         for held in self.holds.values():
             held[chunk.first] = chunk
 
-    async def append(self, ticket: int, count: int, patience_s: int | None) -> None:
+    async def take(self, ticket: int, count: int, patience_s: int | None) -> None:
         self.asked.append(ticket)
         with trio.CancelScope(deadline=trio.current_time() + patience_s if patience_s is not None else float("inf")):
             try:
-                await self.log.append(events(count), str(ticket))
+                await self.log.take(events(count), str(ticket))
                 return
             except Closed:
                 pass
         self.asked.remove(ticket)
 
-    def subscribe(self, oldest: bool) -> None:
-        reader, start = self.log.subscribe(oldest=oldest)
+    def account(self, oldest: bool) -> None:
+        reader = self.log.account("a", oldest=oldest)
+        start = reader.position.scan
         if not oldest:
             assert start == self.log.end
         held = {first: chunk for held in self.holds.values() for first, chunk in held.items()}
@@ -252,10 +257,10 @@ class Model:
         async with trio.open_nursery() as nursery:
             for ticket, (verb, one, two) in enumerate(script):
                 match verb:
-                    case "append":
-                        nursery.start_soon(self.append, ticket, one, two)
-                    case "subscribe":
-                        self.subscribe(bool(one))
+                    case "take":
+                        nursery.start_soon(self.take, ticket, one, two)
+                    case "account":
+                        self.account(bool(one))
                     case "release":
                         self.release(one, two or 0)
                     case "close":
@@ -280,11 +285,11 @@ def test_the_log_agrees_with_a_dict_whatever_happens(script: list[tuple[str, int
 async def test_whoever_has_room_is_not_kept_waiting(new: Any) -> None:
     """A release wakes the first in the queue, who wakes the next when it has what it wanted."""
     log, stored = new(4)
-    reader, _ = log.subscribe()
-    first = await log.append(events(4), "0")
+    reader = log.account("a")
+    await log.take(events(4), "0")
     async with in_time() as group:
         for name in "1234":
-            group.start_soon(log.append, events(1), name)
+            group.start_soon(log.take, events(1), name)
             await anyio.sleep(1)
-        reader.release(first)
+        reader.release(stored[0])
     assert [chunk.envelopes[0].receipt.source for chunk in stored] == ["0", "1", "2", "3", "4"]

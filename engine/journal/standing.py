@@ -1,0 +1,79 @@
+"""Destinations in SQL: where each stands, what waits for it, whether it is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apsw
+import msgspec
+
+from .desk import DestinationRow
+from .records import Gap, ParkedEvent, Position, Standing
+from .rows import all_rows, first_row, packed, unpacked
+
+
+def position_of(connection: apsw.Connection, destination: str) -> Position | None:
+    """Where a destination stands; None if the journal does not know it. Raises Damaged."""
+    row = first_row(connection, "SELECT row FROM accounts WHERE name = ?", destination)
+    return unpacked(row[0], tuple[Position, Standing])[0] if row else None
+
+
+def journal_end(connection: apsw.Connection) -> int:
+    """One past the newest event."""
+    row = first_row(connection, "SELECT first + count FROM chunks ORDER BY first DESC LIMIT 1")
+    return int(row[0]) if row else 1
+
+
+def names(connection: apsw.Connection) -> list[str]:
+    """Those that the journal knows."""
+    return [name for (name,) in all_rows(connection, "SELECT name FROM accounts ORDER BY name")]
+
+
+def parked(connection: apsw.Connection, destination: str) -> list[ParkedEvent]:
+    """By number. Raises Damaged."""
+    rows = all_rows(connection, "SELECT row FROM parked WHERE destination = ? ORDER BY number", destination)
+    return [unpacked(row, ParkedEvent) for (row,) in rows]
+
+
+def destinations(connection: apsw.Connection) -> list[DestinationRow]:
+    """By name. Raises Damaged."""
+    rows = all_rows(connection, "SELECT name, row FROM accounts ORDER BY name")
+    waiting: dict[str, int] = dict(
+        all_rows(connection, "SELECT destination, count(*) FROM parked GROUP BY destination")
+    )
+    dead: dict[str, int] = dict(all_rows(connection, "SELECT destination, count(*) FROM dead GROUP BY destination"))
+    gaps: dict[str, list[Gap]] = {}
+    for name, row in all_rows(connection, "SELECT destination, row FROM gaps ORDER BY first"):
+        gaps.setdefault(name, []).append(unpacked(row, Gap))
+    end = journal_end(connection)
+    found = []
+    for name, row in rows:
+        position, standing = unpacked(row, tuple[Position, Standing])
+        found.append(
+            DestinationRow(
+                name=name,
+                watermark=position.watermark,
+                unsettled=position.unsettled(max(end, position.scan)),
+                parked=waiting.get(name, 0),
+                dead=dead.get(name, 0),
+                standing=standing,
+                gaps=gaps.get(name, []),
+            )
+        )
+    return found
+
+
+def stand(connection: apsw.Connection, destination: str, paused: bool) -> None:
+    """Pauses it, or lets it go on. Raises LookupError, or Damaged."""
+    rows: dict[str, bytes] = dict(all_rows(connection, "SELECT name, row FROM accounts"))
+    if destination not in rows:
+        raise unknown(destination, sorted(rows))
+    position, standing = unpacked(rows[destination], tuple[Position, Standing])
+    row = packed((position, msgspec.structs.replace(standing, paused=paused)))
+    connection.execute("UPDATE accounts SET row = ? WHERE name = ?", (row, destination))
+
+
+def unknown(destination: str, known: Iterable[str]) -> LookupError:
+    """What to say of a destination that is not among those that are known."""
+    names = ", ".join(sorted(known))
+    return LookupError(f"there is no destination {destination!r} in this journal; it knows {names or 'none yet'}")

@@ -1,0 +1,160 @@
+"""A desk in memory that writes down what it was asked, and answers with literal values."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from doorstep.engine.journal.desk import (
+    BATCH,
+    DestinationRow,
+    LetterCount,
+    LetterQuery,
+    Life,
+    Replay,
+    Story,
+)
+from doorstep.engine.journal.records import Attempt, DeadLetter, Gap, ParkedEvent, Standing, Try
+
+
+def a_letter(id: int = 1, line: bytes = b'{"type":"track","userId":"\xc3\xa9"}') -> DeadLetter:
+    return DeadLetter(
+        id=id,
+        destination="hook",
+        number=1000 + id,
+        message_id="m/1 \u00e9\n?",
+        type="track",
+        event=None,
+        line=line,
+        source="shop",
+        received=1767225600.123456,
+        reason="http_400",
+        status=400,
+        excerpt='{"error": "no \\u0000"}',
+        tries=[Try(1767225601.5, "http_400", 400), Try(1767225602.25, "timeout")],
+        version="a1b2",
+        action="purchase",
+        first_at=1767225601.5,
+        last_at=1767225602.25,
+    )
+
+
+COUNTS = [LetterCount(destination="hook", reason="http_400", count=3, first_at=1.5, last_at=2.25)]
+REPLAYS = [
+    Replay(id=7, destination="hook", kind="dead", query=LetterQuery(ids=(1, 2)), rate=0.1, position=2, until=9, moved=1)
+]
+PARKED = [
+    ParkedEvent(number=5, line=b"\x00\xff", source="shop", received=1.1, due=2.2, tries=[Try(1.2, "reset")], replay=7)
+]
+LIVES = [
+    Life(
+        number=5,
+        message_id="m-1",
+        source="shop",
+        received=1.1,
+        line=b'{"a":1}',
+        stories=[
+            Story(
+                destination="hook",
+                state="parked",
+                reason="reset",
+                version="a1b2",
+                attempts=[Attempt(1.2, 15, "parked", "reset", None, 1, [(5, 5), (8, 9)])],
+                tries=[Try(1.2, "reset")],
+                due=2.2,
+            )
+        ],
+    )
+]
+DESTINATIONS = [
+    DestinationRow(
+        name="hook",
+        watermark=5,
+        unsettled=2,
+        parked=1,
+        dead=3,
+        standing=Standing(paused=True, deaths=1),
+        gaps=[Gap(1, 2, "expired", 3.5)],
+    ),
+    DestinationRow(name="lake", watermark=0, unsettled=0, parked=0, dead=0, standing=Standing()),
+]
+
+
+class FakeDesk:
+    """With `raises` set, each method raises it; with `hold` set, each waits for it first."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.raises: Exception | None = None
+        self.hold: anyio.Event | None = None
+        self.asked = anyio.Event()
+        self.page = [a_letter(1), a_letter(2)]
+
+    async def count(self, query: LetterQuery) -> list[LetterCount]:
+        return await self._answer(("count", query), COUNTS)
+
+    async def letters(self, query: LetterQuery, *, after: int = 0, limit: int = BATCH) -> list[DeadLetter]:
+        return await self._answer(("letters", query, after, limit), self.page)
+
+    async def letter(self, id: int) -> DeadLetter:
+        return await self._answer(("letter", id), a_letter(id))
+
+    async def add(self, letters: Sequence[DeadLetter]) -> int:
+        return await self._answer(("add", letters), len(letters))
+
+    async def purge(self, query: LetterQuery) -> int:
+        return await self._answer(("purge", query), 3)
+
+    async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
+        return await self._answer(("replay", replay, dry_run), (0 if dry_run else 7, 250))
+
+    async def replays(self) -> list[Replay]:
+        return await self._answer(("replays",), REPLAYS)
+
+    async def explain(self, message_id: str) -> list[Life]:
+        return await self._answer(("explain", message_id), LIVES)
+
+    async def parked(self, destination: str) -> list[ParkedEvent]:
+        return await self._answer(("parked", destination), PARKED)
+
+    async def destinations(self) -> list[DestinationRow]:
+        return await self._answer(("destinations",), DESTINATIONS)
+
+    async def pause(self, destination: str) -> None:
+        await self._answer(("pause", destination), None)
+
+    async def resume(self, destination: str) -> None:
+        await self._answer(("resume", destination), None)
+
+    async def forget(self, destination: str) -> None:
+        await self._answer(("forget", destination), None)
+
+    async def _answer(self, call: tuple[Any, ...], value: Any) -> Any:
+        self.calls.append(call)
+        self.asked.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.raises is not None:
+            raise self.raises
+        return value
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose path is short, whatever pytest's is."""
+    with tempfile.TemporaryDirectory(prefix="d-", dir="/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def status() -> Any:
+    return lambda: {"state": "running", "received": 12}
