@@ -72,6 +72,7 @@ class LineDecoder:
 
     def __init__(self, spec: Spec = "segment", max_event_bytes: int = 32 * 1024) -> None:
         self._max_event_bytes = max_event_bytes
+        self._unsuspicious_bytes = min(max_event_bytes, _SHALLOW_BYTES)
         self._decode: Callable[[bytes], Event | AnyEvent]
         self._first_fault: Callable[[Sequence[Any]], str | None]
         if spec == "segment":
@@ -119,13 +120,12 @@ class LineDecoder:
 
     def _suspicious(self, lines: list[bytes]) -> bool:
         """Whether any line is too long, too deep or not UTF-8, asked of all of them at once; `_shape_fault` says which."""
-        longest = max(map(len, lines), default=0)
+        long = [line for line in lines if len(line) > self._unsuspicious_bytes]
+        longest = max(map(len, long), default=0)
         if longest > self._max_event_bytes:
             return True
-        if longest > _SHALLOW_BYTES:
-            long = [line for line in lines if len(line) > _SHALLOW_BYTES]
-            if _may_be_deep(b"".join(long), longest) and any(map(_too_deep, long)):
-                return True
+        if _may_be_deep(b"".join(long), longest) and any(map(_too_deep, long)):
+            return True
         return not _are_utf8(lines)
 
     def _shape_fault(self, line: bytes) -> str | None:
