@@ -4,15 +4,21 @@ A line ends with LF or CRLF, or where the input ends. A line of nothing but whit
 every line does. A UTF-8 byte order mark is dropped where the input starts, as jq does: programs on Windows write it,
 nobody means it. Anywhere else it is not JSON, and the decoder says so.
 
-Pure. Adds 0.07 us to the 0.3 us in which `bytes.split` finds an 880-byte line: each look at the lines is one pass in C, and only a
-read with a blank or an overlong line in it is gone through one by one.
+Pure. A `BytesIO` finds the line ends with `memchr`, `bytes.split` byte by byte: 0.25 against 0.4 us for an 820-byte line, the copy
+without the end included. Each look at the lines is one pass in C, and only a read with a blank or an overlong line in it is gone
+through one by one.
 """
 
 from __future__ import annotations
 
+from io import BytesIO
+from itertools import repeat
+
 from ..model.lines import Lines
 
 _BOM = b"\xef\xbb\xbf"
+_PAST_SPACE = b"!"
+"""A line that begins with white space, or has nothing in it, sorts before this."""
 
 
 class LineSplitter:
@@ -34,8 +40,8 @@ class LineSplitter:
         """The lines that `data` completes; None if it completes none. How the input was cut makes no difference to what comes out."""
         if self._at_start:
             data = self._skip_bom(data)
-        lines = data.split(b"\n")
-        tail = lines.pop()
+        lines = list(map(bytes.removesuffix, BytesIO(data), repeat(b"\n")))
+        tail = b"" if not data or data.endswith(b"\n") else lines.pop()
         if not lines:
             self._hold(tail)
             return None
@@ -67,8 +73,7 @@ class LineSplitter:
     def _number(self, lines: list[bytes]) -> Lines:
         first = self._last + 1
         self._last += len(lines)
-        blank = not all(lines) or any(map(bytes.isspace, lines))
-        if blank or max(map(len, lines)) > self._max_event_bytes:
+        if min(lines) < _PAST_SPACE or max(map(len, lines)) > self._max_event_bytes:
             return self._sift(lines, first)
         return Lines(lines, range(first, first + len(lines)), (), self._last)
 

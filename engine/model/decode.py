@@ -12,7 +12,8 @@ recursion is guarded too, but by a limit that depends on the stack it is called 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -71,6 +72,7 @@ class LineDecoder:
 
     def __init__(self, spec: Spec = "segment", max_event_bytes: int = 32 * 1024) -> None:
         self._max_event_bytes = max_event_bytes
+        self._unsuspicious_bytes = min(max_event_bytes, _SHALLOW_BYTES)
         self._decode: Callable[[bytes], Event | AnyEvent]
         self._first_fault: Callable[[Sequence[Any]], str | None]
         if spec == "segment":
@@ -118,20 +120,18 @@ class LineDecoder:
 
     def _suspicious(self, lines: list[bytes]) -> bool:
         """Whether any line is too long, too deep or not UTF-8, asked of all of them at once; `_shape_fault` says which."""
-        longest = max(map(len, lines), default=0)
+        long = [line for line in lines if len(line) > self._unsuspicious_bytes]
+        longest = max(map(len, long), default=0)
         if longest > self._max_event_bytes:
             return True
-        if longest > _SHALLOW_BYTES:
-            long = [line for line in lines if len(line) > _SHALLOW_BYTES]
-            if _levels(b"".join(long), longest) > MAX_DEPTH and any(map(_too_deep, long)):
-                return True
-        wide = [line for line in lines if not line.isascii()]
-        return bool(wide) and not _is_utf8(b"\n".join(wide))
+        if _may_be_deep(b"".join(long), longest) and any(map(_too_deep, long)):
+            return True
+        return not _are_utf8(lines)
 
     def _shape_fault(self, line: bytes) -> str | None:
         if len(line) > self._max_event_bytes:
             return "too_large"
-        if not _is_utf8(line):
+        if not _are_utf8([line]):
             return "not_utf8"
         return "too_deep" if _too_deep(line) else None
 
@@ -257,21 +257,30 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _is_utf8(data: bytes) -> bool:
+def _are_utf8(lines: Iterable[bytes]) -> bool:
+    """One by one, because each text is made in the memory of the one before: 0.2 us for an 820-byte line, 0.45 if they are joined."""
     try:
-        data.decode()
+        deque(map(bytes.decode, lines), maxlen=0)
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _levels(text: bytes, longest: int) -> int:
-    """At least as many as any line of `text` has levels: one takes two bytes as a list, five (`{"":}`) as an object."""
-    return text.count(b"[") + longest // 5
+def _may_be_deep(text: bytes, longest: int) -> bool:
+    """False if no line of `text` has too many levels: one takes two bytes as a list, five (`{"":}`) as an object.
+
+    `find` goes from bracket to bracket with `memchr`, and there are few; `count` looks at each byte.
+    """
+    at = -1
+    for _ in range(longest // 5, MAX_DEPTH + 1):
+        at = text.find(b"[", at + 1)
+        if at < 0:
+            return False
+    return True
 
 
 def _too_deep(line: bytes) -> bool:
-    if _levels(line, len(line)) <= MAX_DEPTH or line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
+    if not _may_be_deep(line, len(line)) or line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return False
     depth = deepest = 0
     for token in _STRINGS_OR_BRACKETS.findall(line):

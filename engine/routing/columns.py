@@ -56,11 +56,15 @@ class Columns:
         return Column(list(map(_source_of, self.chunk.envelopes)))
 
     @cached_property
-    def integrations(self) -> Column[bytes] | None:
-        """The bytes of the `integrations` objects; None if every event has none or `{}`, which is usual and cheap to see."""
-        raws = [envelope.event.integrations for envelope in self.chunk.envelopes]
-        silent = not any(raws) or max(map(len, raws)) <= len(b"{}")
-        return None if silent else Column([bytes(raw) for raw in raws])
+    def integrations_said(self) -> frozenset[bytes]:
+        """The different `integrations` objects that say something: none or `{}` is usual, and seen by its length."""
+        raws = [raw for envelope in self.chunk.envelopes if len(raw := envelope.event.integrations) > len(b"{}")]
+        return frozenset(map(bytes, raws))
+
+    @cached_property
+    def integrations(self) -> list[bytes]:
+        """The `integrations` object of each event: for who refuses one of those said."""
+        return [bytes(envelope.event.integrations) for envelope in self.chunk.envelopes]
 
     @cached_property
     def kinds(self) -> Column[Kind | None]:

@@ -149,10 +149,8 @@ def _integrations_check(route: Route, choices: Mapping[bytes, Choices | None]) -
         return next((None if said[name] else "integrations" for name in names if name in said), None)
 
     def check(columns: Columns) -> Reasons | None:
-        column = columns.integrations
-        if column is None:
-            return None
-        return _refuse(column, {raw: reason for raw in column.distinct if (reason := refusal(raw))})
+        refusals = {raw: reason for raw in columns.integrations_said if (reason := refusal(raw))}
+        return [refusals.get(raw) for raw in columns.integrations] if refusals else None
 
     return check
 
