@@ -23,9 +23,10 @@ from .clock import Clock
 from .config.changes import Changes, changes, version
 from .config.settings import Config, DestinationSettings
 from .delivery import Fleet, Plan
-from .ingress import Ingress
+from .ingress import Ingress, IngressSettings, dedup_s
 from .journal import Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
+from .journal.dedup import DedupWindow
 from .model.decode import LineDecoder
 from .model.envelope import Envelope
 from .model.lines import Lines
@@ -96,6 +97,7 @@ class Engine:
             spec=engine.spec,
             durability=engine.durability,
             limits=Limits(engine.retention, engine.max_journal_bytes),
+            dedup=_dedup_windows(self._config.ingress),
         )
         return await stack.enter_async_context(journal)
 
@@ -229,6 +231,10 @@ class Engine:
         )
 
 
+def _dedup_windows(ingresses: Iterable[IngressSettings]) -> dict[str, DedupWindow]:
+    return {one.name: DedupWindow(dedup_s(one.dedup), one.max_keys) for one in ingresses if one.dedup != "off"}
+
+
 _ONE_EVENT = (bytes, bytearray, memoryview, str, Mapping)
 
 
@@ -263,4 +269,5 @@ def _joined(results: list[Acceptance]) -> Acceptance:
         sum(result.accepted for result in results),
         [rejection for result in results for rejection in result.rejected],
         next((result.first for result in results if result.first is not None), None),
+        sum(result.duplicates for result in results),
     )

@@ -21,7 +21,7 @@ SAMPLES = 100
 
 
 class Acceptance(msgspec.Struct, frozen=True):
-    """What became of a submission. Every event of it is either accepted or in `rejected`."""
+    """What became of a submission. Every event of it is accepted, a repeat, or in `rejected`."""
 
     accepted: int
     """How many are stored, as durably as configured."""
@@ -29,6 +29,8 @@ class Acceptance(msgspec.Struct, frozen=True):
     """The others: `number` is the place in the submission, from 1, `reason` a code."""
     first: int | None = None
     """The sequence number of the first accepted one; the rest follow without a gap."""
+    duplicates: int = 0
+    """Events that were accepted before, where the source has `dedup`."""
 
 
 class Pipeline:
@@ -47,7 +49,7 @@ class Pipeline:
         """The same, and waits until what is an event is stored."""
         decoded, ticket = await self._take(read, source)
         first = await ticket.stored()
-        return Acceptance(len(decoded.lines), decoded.rejected, first)
+        return Acceptance(len(decoded.lines) - ticket.duplicates, decoded.rejected, first, ticket.duplicates)
 
     async def _take(self, read: Lines, source: str) -> tuple[Decoded, Ticket]:
         decoded = self._decoder.decode(read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -75,12 +76,13 @@ def parameters_as(request: Request, kind: type[T]) -> T:
 async def _read(request: Request) -> bytes:
     body = bytearray()
     if int(request.headers.get("content-length", "0")) <= MAX_BODY_BYTES:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                break
-        else:
-            return bytes(body)
+        async with aclosing(request.stream()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    break
+            else:
+                return bytes(body)
     raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes at once")
 
 

@@ -59,6 +59,7 @@ class _State(ServerState):
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_over = False
         self._none_left = asyncio.Event()
 
     def look(self) -> None:
@@ -76,6 +77,12 @@ class _Protocol(H11Protocol):
         super().__init__(config, server_state, app_state)
         self.access_log = False
         self._all = server_state
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        super().connection_made(transport)
+        if self._all.is_over:
+            transport.abort()  # accepted just before the end
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -111,6 +118,7 @@ async def _finish(state: _State, grace_s: float) -> None:
 
 
 async def _cut(state: _State, requests: _Requests) -> None:
+    state.is_over = True
     for connection in tuple(state.connections):
         connection.transport.abort()
     await state.wait_none_left()  # else uvicorn complains of requests that end without an answer

@@ -40,6 +40,19 @@ def check_engine(builder: Builder, tree: dict[str, Any]) -> None:
             if "overflow" in table:
                 message = "is for memory durability only: a journal drops nothing; leave it out"
                 builder.report(("destinations", name, "overflow"), message)
+    elif durability == "memory":
+        _check_journal_less(builder, tree)
+
+
+def _check_journal_less(builder: Builder, tree: dict[str, Any]) -> None:
+    message = 'needs the journal; write durability = "disk", or leave this out'
+    written = tree.get("ingress", [])
+    for index, table in enumerate(written if isinstance(written, list) else []):
+        if isinstance(table, dict) and table.get("dedup", "off") != "off":
+            builder.report(("ingress", index, "dedup"), message)
+    for name, table in _tables(tree, "destinations"):
+        if "backlog" in table:
+            builder.report(("destinations", name, "backlog"), message)
 
 
 # Ingresses -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from .address import parse_address
 from .intake import Intake
 from .listen import listen_tcp, listen_unix, tls_context
 from .port import Ingress, IngressStatistics
-from .settings import StdinSettings, TcpSettings, TlsSettings, UnixSettings
+from .settings import StdinSettings, TcpSettings, TlsSettings, UnixSettings, dedup_s
 from .sockets import SocketIngress
 from .splitter import LineSplitter
 from .stdin import StdinIngress, occupy_standard_descriptors, standard_input
@@ -33,6 +33,7 @@ __all__ = [
     "TcpSettings",
     "TlsSettings",
     "UnixSettings",
+    "dedup_s",
     "occupy_standard_descriptors",
     "open_ingress",
     "parse_address",

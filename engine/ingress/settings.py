@@ -8,13 +8,21 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..settings import Settings
+from ..units import parse_duration
 from .address import parse_address
 
 _NAME = Meta(description="Source of its events: shown in explain, and what destinations choose by.", examples=["shop"])
 _ACK = Meta(
     description='Answer {"ack": n} lines: the first n lines of this connection are dealt with.', examples=[True]
 )
-_DEDUP = Meta(description="How long a messageId is remembered, so that a repeat is dropped.", examples=["off"])
+_DEDUP = Meta(
+    description="How long a messageId is remembered, so that a repeat is not taken; needs a journal.", examples=["24h"]
+)
+_MAX_KEYS = Meta(
+    description="Of messageIds remembered; beyond that the oldest are forgotten, with a warning.",
+    ge=1,
+    examples=[10_000_000],
+)
 _MAX_CONNECTIONS = Meta(description="Connections served at once; more have to wait.", ge=1, examples=[1000])
 
 
@@ -33,6 +41,11 @@ class StdinSettings(Settings, frozen=True, tag_field="type", tag="stdin"):
     """NDJSON on standard input: a pipe, a file or a terminal."""
 
     name: Annotated[str, _NAME] = "stdin"
+    dedup: Annotated[str, _DEDUP] = "off"
+    max_keys: Annotated[int, _MAX_KEYS] = 10_000_000
+
+    def __post_init__(self) -> None:
+        dedup_s(self.dedup)
 
 
 class TcpSettings(Settings, frozen=True, tag_field="type", tag="tcp"):
@@ -48,6 +61,7 @@ class TcpSettings(Settings, frozen=True, tag_field="type", tag="tcp"):
     name: Annotated[str, _NAME] = "tcp"
     ack: Annotated[bool, _ACK] = False
     dedup: Annotated[str, _DEDUP] = "off"
+    max_keys: Annotated[int, _MAX_KEYS] = 10_000_000
     max_connections: Annotated[int, _MAX_CONNECTIONS] = 1000
     tls: Annotated[
         TlsSettings | None,
@@ -56,7 +70,7 @@ class TcpSettings(Settings, frozen=True, tag_field="type", tag="tcp"):
 
     def __post_init__(self) -> None:
         parse_address(self.listen)
-        _refuse_dedup(self.dedup)
+        dedup_s(self.dedup)
 
 
 class UnixSettings(Settings, frozen=True, tag_field="type", tag="unix"):
@@ -73,6 +87,7 @@ class UnixSettings(Settings, frozen=True, tag_field="type", tag="unix"):
     name: Annotated[str, _NAME] = "unix"
     ack: Annotated[bool, _ACK] = False
     dedup: Annotated[str, _DEDUP] = "off"
+    max_keys: Annotated[int, _MAX_KEYS] = 10_000_000
     max_connections: Annotated[int, _MAX_CONNECTIONS] = 1000
     mode: Annotated[
         str, Meta(description="Who may connect: permissions of the file, octal.", examples=["0600", "0660"])
@@ -81,11 +96,12 @@ class UnixSettings(Settings, frozen=True, tag_field="type", tag="unix"):
     def __post_init__(self) -> None:
         if not re.fullmatch("0?[0-7]{3}", self.mode):
             raise ValueError(f'{self.mode!r} is no mode of a file; write one like "0600" or "0660"')
-        _refuse_dedup(self.dedup)
+        dedup_s(self.dedup)
 
 
-def _refuse_dedup(dedup: str) -> None:
-    if dedup != "off":
-        raise ValueError(
-            'dedup needs the journal (durability = "disk"), which comes in a later release; write dedup = "off"'
-        )
+def dedup_s(dedup: str) -> float:
+    """The window in seconds, 0 for "off". Raises ValueError."""
+    window_s = 0.0 if dedup == "off" else parse_duration(dedup)
+    if dedup != "off" and not window_s:
+        raise ValueError('`dedup`: must be longer than nothing; write a duration like "24h", or "off"')
+    return window_s

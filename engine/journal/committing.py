@@ -41,6 +41,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     retention_s: float = 24 * 3600.0
     max_bytes: int = 10 * 2**30
+    dedup_s: float = 0.0
+    """How long digests are kept: the longest window of any ingress."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -217,6 +219,7 @@ class Committer:
             floor=min((position.scan for position in positions), default=2**63 - 1),
             keep=frozenset(chunk.first for position in positions for chunk in position.open),
             before=self._clock.utc() - self._limits.retention_s,
+            digests_before=self._clock.utc() - self._limits.dedup_s,
             max_bytes=self._limits.max_bytes,
         )
 
@@ -227,7 +230,7 @@ class Committer:
         changes, forgotten = self._unsaved, self._forgotten
 
         def job() -> Committed:
-            arrivals = [one.arrival() for one in taken]
+            arrivals = [one.arrival() for one in taken if one.decoded.lines]
             return self._store.commit(
                 Commit(arrivals=arrivals, changes=changes, disposal=disposal, forgotten=forgotten)
             )

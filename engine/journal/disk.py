@@ -24,6 +24,7 @@ from ..telemetry import IntakeCounters
 from .account import DiskAccount, stored_bytes
 from .cache import ChunkCache
 from .committing import DEFAULT_LIMITS, Committer, Limits
+from .dedup import Dedup
 from .log import OnStored
 from .memory import EVENT_OVERHEAD_BYTES
 from .queries import Queries, StoredPieces
@@ -73,6 +74,7 @@ class DiskLog:
         clock: Clock,
         counters: IntakeCounters,
         limits: Limits = DEFAULT_LIMITS,
+        dedup: Dedup | None = None,
     ) -> None:
         self.id = opened.id
         self.end = opened.end
@@ -84,6 +86,7 @@ class DiskLog:
         self._found = dict(opened.accounts)
         self._died = not opened.was_clean
         self._accounts: dict[str, DiskAccount] = {}
+        self._dedup = dedup or Dedup({})
         self._room = Room(TAKEN_BYTES)
         self._cache = ChunkCache(CACHE_BYTES)
         self._reading: dict[int, anyio.Event] = {}
@@ -138,7 +141,8 @@ class DiskLog:
         cost = sum(map(len, decoded.lines)) + EVENT_OVERHEAD_BYTES * len(decoded.lines)
         received = self._clock.utc()
         await self._room.enter(cost)
-        taken = Taken(decoded, source, received, cost)
+        taken = Taken(self._dedup.sift(decoded, source, received), source, received, cost)
+        self._counters.duplicates += taken.duplicates
         self.committer.put(taken)
         return taken
 
@@ -158,8 +162,9 @@ class DiskLog:
 
     def _announce(self, committed: Committed, taken: Sequence[Taken]) -> None:
         """What is durable is numbered, and everybody hears of it."""
+        arrived = [one for one in taken if one.decoded.lines]
         for stored in committed.chunks:
-            chunk = self._numbered(stored.first, taken[stored.start : stored.stop])
+            chunk = self._numbered(stored.first, arrived[stored.start : stored.stop])
             self.end = chunk.end
             self._cache.put(chunk)
             self._counters.accepted += len(chunk.envelopes)

@@ -17,7 +17,8 @@ import msgspec
 
 from ..errors import JournalError
 from ..model.envelope import Chunk, Envelope, Receipt
-from . import explaining, letters, replaying, standing
+from . import explaining, replaying, standing
+from . import letters as table
 from .blob import Damaged
 from .desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
 from .explaining import Seen, Why
@@ -26,7 +27,7 @@ from .opening import restorer
 from .queries import Queries
 from .records import DeadLetter, ParkedEvent
 from .replaying import Candidate, Events
-from .rows import SLICE_BYTES
+from .rows import SLICE_BYTES, first_row
 from .storage import Worker
 from .store import Commit, Store, translated
 
@@ -78,15 +79,15 @@ class LocalDesk:
 
     async def count(self, query: LetterQuery) -> list[LetterCount]:
         """See `Desk`."""
-        condition, tally = Condition(query), letters.Tally()
+        condition, tally = Condition(query), table.Tally()
         if condition.reads_lines:
             async for page in self._pages(condition):
                 for one in page:
                     tally.add(one.destination, one.reason, one.last_at)
             return tally.counts
-        key: letters.Key | None = letters.BEGINNING
+        key: table.Key | None = table.BEGINNING
         while key is not None:
-            key = await self._read(partial(letters.count_some, condition=condition, key=key, tally=tally))
+            key = await self._read(partial(table.count_some, condition=condition, key=key, tally=tally))
         return tally.counts
 
     async def letters(self, query: LetterQuery, *, after: int = 0, limit: int = BATCH) -> list[DeadLetter]:
@@ -95,7 +96,7 @@ class LocalDesk:
         found: list[DeadLetter] = []
         while len(found) < limit:
             page = await self._read(
-                partial(letters.page, condition=condition, after=after, limit=min(BATCH, limit - len(found)))
+                partial(table.page, condition=condition, after=after, limit=min(BATCH, limit - len(found)))
             )
             found += page.letters
             after = page.after
@@ -105,26 +106,26 @@ class LocalDesk:
 
     async def letter(self, id: int) -> DeadLetter:
         """See `Desk`."""
-        return await self._read(partial(letters.letter, id_=id))
+        return await self._read(partial(table.letter, id_=id))
 
-    async def add(self, letters_: Sequence[DeadLetter]) -> int:
+    async def add(self, letters: Sequence[DeadLetter]) -> int:
         """See `Desk`."""
         added = 0
-        for start in range(0, len(letters_), BATCH):
-            added += await self._write(partial(letters.add, letters=letters_[start : start + BATCH]))
+        for start in range(0, len(letters), BATCH):
+            added += await self._write(partial(table.add, letters=letters[start : start + BATCH]))
         return added
 
     async def purge(self, query: LetterQuery) -> int:
         """See `Desk`. What is given up meanwhile stays."""
         purged = 0
-        async for page in self._pages(Condition(query), until=await self._read(letters.end_of)):
-            purged += await self._write(partial(letters.delete, ids=[one.id for one in page]))
+        async for page in self._pages(Condition(query), until=await self._read(table.end_of)):
+            purged += await self._write(partial(table.delete, ids=[one.id for one in page]))
         return purged
 
     async def _pages(self, condition: Condition, until: int = 2**63 - 1) -> AsyncIterator[list[DeadLetter]]:
         after, done = 0, False
         while not done and after < until - 1:
-            page = await self._read(partial(letters.page, condition=condition, after=after, limit=BATCH))
+            page = await self._read(partial(table.page, condition=condition, after=after, limit=BATCH))
             after, done = page.after, page.done
             if found := [one for one in page.letters if one.id < until]:
                 yield found
@@ -298,7 +299,13 @@ class LocalDesk:
         return await self._run(self._reader, lambda: question(self._queries.connection))
 
     async def _write(self, job: Callable[[apsw.Connection], T]) -> T:
-        return await self._run(self._writer, lambda: self._store.work(job))
+        return await self._run(self._writer, lambda: self._work(job))
+
+    def _work(self, job: Callable[[apsw.Connection], T]) -> T:
+        result = self._store.work(job)
+        if self._store.wants_checkpoint:
+            self._store.checkpoint()
+        return result
 
     async def _run(self, worker: Worker, work: Callable[[], T]) -> T:
         def run() -> T:

@@ -20,6 +20,11 @@ OnStored = Callable[[Chunk], None]
 class Ticket(Protocol):
     """For events that the log has taken."""
 
+    @property
+    def duplicates(self) -> int:
+        """How many it did not take, because it had them already."""
+        ...
+
     async def stored(self) -> int | None:
         """Returns once they are as durable as this log makes them: the number of the first, the rest follow without a gap.
 

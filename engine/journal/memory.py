@@ -44,6 +44,7 @@ class StoredTicket(msgspec.Struct, frozen=True):
     """Of events that are stored already."""
 
     first: int | None
+    duplicates: int = 0
 
     async def stored(self) -> int | None:
         """See `Ticket`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import anyio
+import msgspec
 
 from ..clock import Clock
 from ..model.decode import LineDecoder
@@ -17,6 +18,7 @@ from ..model.event import AnyEvent, Event
 from ..model.lines import Lines
 from ..telemetry import IntakeCounters
 from .committing import DEFAULT_LIMITS, Limits
+from .dedup import Dedup, DedupWindow
 from .disk import DiskLog
 from .log import OnStored
 from .queries import Queries
@@ -25,6 +27,7 @@ from .store import Opened, Store
 
 _log = logging.getLogger("doorstep.journal")
 
+NO_DEDUP: Mapping[str, DedupWindow] = {}
 ANY_SIZE = 2**31
 """What was accepted once is not refused for its length when it comes back from the file."""
 
@@ -39,6 +42,7 @@ async def open_disk_log(
     spec: Literal["segment", "any"] = "segment",
     durability: Literal["disk", "os"] = "disk",
     limits: Limits = DEFAULT_LIMITS,
+    dedup: Mapping[str, DedupWindow] = NO_DEDUP,
     threads: bool = True,
     vfs: str | None = None,
 ) -> AsyncIterator[DiskLog]:
@@ -51,6 +55,8 @@ async def open_disk_log(
     try:
         store = await writer.run(partial(Store, folder, durability, vfs=vfs))
         opened = await writer.run(store.opened)
+        remembered = Dedup(dedup)
+        await writer.run(partial(_load, remembered, store, clock.utc()))
         queries = await reader.run(partial(Queries, folder, vfs=vfs))
     except BaseException:
         with anyio.CancelScope(shield=True):
@@ -68,10 +74,17 @@ async def open_disk_log(
         restore=restorer(spec),
         clock=clock,
         counters=counters,
-        limits=limits,
+        limits=msgspec.structs.replace(limits, dedup_s=remembered.longest_s),
+        dedup=remembered,
     )
     async with log:
         yield log
+
+
+def _load(dedup: Dedup, store: Store, now: float) -> None:
+    if dedup.longest_s:
+        for seen_at, source, digests in store.digests(now - dedup.longest_s):
+            dedup.load(source, digests, seen_at, now)
 
 
 def restorer(spec: Literal["segment", "any"]) -> Callable[[Sequence[bytes]], Sequence[Event | AnyEvent]]:
@@ -93,7 +106,7 @@ def _restored(wanted: object, lenient: object) -> Event | AnyEvent:
 
 def _say_found(folder: Path, opened: Opened) -> None:
     facts = {"journal": str(folder), "next": opened.end, "used_bytes": opened.used_bytes}
-    _log.info("the journal is open", extra={"facts": facts})
+    _log.debug("the journal is open", extra={"facts": facts})
     if opened.lost:
         facts = {
             "journal": str(folder),

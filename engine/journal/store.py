@@ -46,7 +46,7 @@ class Arrival(msgspec.Struct, frozen=True):
     hashes: bytes
     """Four bytes per event: CRC-32 of its `messageId` (`hash_of`), zeros for none."""
     digests: bytes = b""
-    """Sixteen bytes per event, if repeats are recognised."""
+    """Sixteen bytes per event with a `messageId`, if repeats are recognised."""
 
 
 class Disposal(msgspec.Struct, frozen=True):
@@ -60,6 +60,8 @@ class Disposal(msgspec.Struct, frozen=True):
     """Those received before this time (UTC) go ..."""
     max_bytes: int
     """... and, oldest first, any others while more than this is in use."""
+    digests_before: float = 0.0
+    """Digests go by their own age: a repeat may come long after its event was deleted."""
 
 
 class Commit(msgspec.Struct, kw_only=True):
@@ -200,6 +202,21 @@ class Store:
         row = self._one("SELECT first FROM chunks ORDER BY first LIMIT 1")
         return int(row[0]) if row else self._end
 
+    def digests(self, since: float) -> Iterator[tuple[float, str, bytes]]:
+        """What was seen since then: when, by which source, sixteen bytes each. A damaged row is passed over, and said."""
+        rows = self._connection.execute(
+            "SELECT first, received, digests FROM digests WHERE received >= ? ORDER BY first", (since,)
+        )
+        for first, received, row in rows:
+            try:
+                by_source = msgspec.msgpack.decode(unsealed(row), type=list[tuple[str, bytes]])
+            except (Damaged, msgspec.DecodeError):
+                _log.error(
+                    "digests are damaged: repeats of these events will be taken", extra={"facts": {"first": first}}
+                )
+                continue
+            yield from ((received, source, found) for source, found in by_source)
+
     # Writing -----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> Committed:
@@ -246,8 +263,7 @@ class Store:
         run("INSERT INTO ids VALUES(?, ?)", (first, sealed(hashes)))
         run("INSERT INTO bodies VALUES(?, ?)", (first, body))
         if any(arrival.digests for arrival in group):
-            digests = b"".join([arrival.digests for arrival in group])
-            run("INSERT INTO digests VALUES(?, ?, ?)", (first, received, sealed(digests)))
+            run("INSERT INTO digests VALUES(?, ?, ?)", (first, received, _packed(_by_source(group))))
         self._end = self._held_end = first + count
         self._total += len(body)
         self._used += len(body)
@@ -292,10 +308,14 @@ class Store:
                 continue
             if received >= disposal.before and self._used <= disposal.max_bytes:
                 break
-            for table in ("chunks", "ids", "bodies", "digests"):
+            for table in ("chunks", "ids", "bodies"):
                 self._connection.execute(f"DELETE FROM {table} WHERE first = ?", (first,))
             self._used -= size
             deleted += 1
+        self._connection.execute(
+            "DELETE FROM digests WHERE first IN (SELECT first FROM digests ORDER BY first LIMIT ?) AND received < ?",
+            (4 * DELETED_AT_ONCE, disposal.digests_before),
+        )
         if deleted:
             self._connection.execute("DELETE FROM attempts WHERE high < ?", (rows[0][0],))
         return deleted
@@ -407,6 +427,10 @@ def hash_of(message_id: str | None) -> int:
 
 def _packed(value: object) -> bytes:
     return sealed(msgspec.msgpack.encode(value))
+
+
+def _by_source(group: Sequence[Arrival]) -> list[tuple[str, bytes]]:
+    return [(arrival.piece.source, arrival.digests) for arrival in group if arrival.digests]
 
 
 def _joined(arrivals: Sequence[Arrival]) -> Iterator[tuple[int, int]]:

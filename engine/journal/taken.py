@@ -7,23 +7,35 @@ from array import array
 import anyio
 
 from ..errors import Closed
-from ..model.decode import Decoded
 from .blob import Piece
+from .dedup import Sifted
 from .store import Arrival, hash_of
 
 
 class Taken:
     """What one read of one ingress brought; also the `Ticket` for it."""
 
-    __slots__ = ("closed", "cost", "decoded", "digests", "done", "first", "received", "size_bytes", "source")
+    __slots__ = (
+        "closed",
+        "cost",
+        "decoded",
+        "digests",
+        "done",
+        "duplicates",
+        "first",
+        "received",
+        "size_bytes",
+        "source",
+    )
 
-    def __init__(self, decoded: Decoded, source: str, received: float, cost: int, digests: bytes = b"") -> None:
-        self.decoded = decoded
+    def __init__(self, sifted: Sifted, source: str, received: float, cost: int) -> None:
+        self.decoded = decoded = sifted.decoded
+        self.digests = sifted.digests
+        self.duplicates = sifted.duplicates
         self.source = source
         self.received = received
         self.cost = cost
         self.size_bytes = sum(map(len, decoded.lines)) + len(decoded.lines)
-        self.digests = digests
         self.done = anyio.Event()
         self.first: int | None = None
         self.closed = False

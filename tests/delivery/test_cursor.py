@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from doorstep.engine.delivery.cursor import Cursor, CursorStatistics
+from doorstep.engine.journal.records import OpenChunk, Position
 from doorstep.engine.model import Chunk, Envelope, Event, Receipt
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st

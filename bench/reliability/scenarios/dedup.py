@@ -41,7 +41,7 @@ def play(form: Form) -> Figures:
     with stage(engine, [Hook(name="one"), Hook(name="two")], seed=form.seed) as play:
         play.doorstep.start()
         producer = play.produce(form.rate, repeating(form.lines, 0.3, random.Random(form.seed)))
-        pause_s = form.lines / form.rate / (form.faults + 1)
+        pause_s = form.lines / form.rate / (form.faults + 1) / 2  # the other half is for starting again
         for k in range(form.faults):
             play.ready(producer)
             time.sleep(pause_s)
@@ -60,6 +60,6 @@ DEDUP = Scenario(
     title='dedup = "24h", 30 % repeats, across kills and restarts',
     play=play,
     full=Form(lines=1_000_000, faults=20),
-    short=Form(lines=20_000, faults=4, rate=10_000),
+    short=Form(lines=60_000, faults=4, rate=10_000),
     goals=(*PROMISES, Goal("dead_lettered", "<=", 0), FRESH),
 )
