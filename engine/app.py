@@ -23,16 +23,18 @@ from .clock import Clock
 from .config.changes import Changes, changes, version
 from .config.settings import Config, DestinationSettings
 from .delivery import Fleet, Plan
+from .delivery.desk import RunningDesk
 from .ingress import Ingress, IngressSettings, dedup_s
-from .journal import Log, MemoryLog, open_disk_log
+from .journal import DiskLog, Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
 from .journal.dedup import DedupWindow
+from .journal.desk import Desk
+from .journal.plans import PlanRecord
 from .model.decode import LineDecoder
 from .model.envelope import Envelope
 from .model.lines import Lines
 from .net import NetSettings, Transport, open_transport
 from .pipeline import Acceptance, Pipeline
-from .routing import Route, compile_fql
 from .telemetry import IntakeCounters, Statistics
 
 Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
@@ -68,6 +70,8 @@ class Engine:
         self._catalogue = catalogue or Catalogue.discover()
         self._intake = IntakeCounters()
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
+        self.desk: Desk | None = None
+        """Dead letters, replays, the life of an event; None without a journal, and before the engine is entered."""
         self._stack = AsyncExitStack()
         self._started: float | None = None
         self._ended: float | None = None
@@ -82,8 +86,17 @@ class Engine:
             await stack.enter_async_context(self._fleet)
             self._started = self._clock.monotonic()
             self._fleet.reconcile(plans, self._log)
+            if isinstance(self._log, DiskLog):
+                await self._open_desk(stack, self._log)
             self._stack = stack.pop_all()
         return self
+
+    async def _open_desk(self, stack: AsyncExitStack, log: DiskLog) -> None:
+        """Replays go on, and other commands can reach this engine."""
+        engine = self._config.engine
+        desk = RunningDesk(log, self._fleet, self._clock, engine.spec, lambda: list(self._config.destinations))
+        self.desk = desk
+        self._fleet.attend(desk.replayer.run)
 
     async def _open_log(self, stack: AsyncExitStack) -> Log:
         engine = self._config.engine
@@ -205,17 +218,17 @@ class Engine:
     def _plan(self, name: str, settings: DestinationSettings) -> Plan:
         kind = self._catalogue.load(settings.type)
         in_flight = settings.in_flight or kind.limits.in_flight
-        route = Route(
-            name=name,
+        record = PlanRecord(
             integration=settings.integration or kind.label,
             enabled=settings.enabled,
-            sources=frozenset(settings.sources) if settings.sources is not None else None,
-            trigger=compile_fql(settings.trigger) if settings.trigger else None,
+            sources=settings.sources,
+            trigger=settings.trigger,
             sample=settings.sample,
         )
         return Plan(
             version=version(settings),
-            route=route,
+            route=record.route(name),
+            record=record,
             destination=kind.destination(settings.settings),
             net=NetSettings(tls=settings.tls, proxy=settings.proxy, connections=in_flight),
             batch=settings.batch,

@@ -78,8 +78,7 @@ class _Protocol(H11Protocol):
         self.access_log = False
         self._all = server_state
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         if self._all.is_over:
             transport.abort()  # accepted just before the end

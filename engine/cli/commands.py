@@ -29,24 +29,17 @@ COMMANDS = {
     "filter": "Passes on the events that an FQL expression matches.",
     "new": "Makes a working template, with its test.",
     "demo": "Shows the engine at work, with no set-up at all.",
+    "explain": "Shows what became of one event, everywhere.",
+    "dlq": "Dead letters: counts, shows, exports, sends again, deletes them.",
+    "replay": "Sends events of the journal to one destination again.",
+    "pause": "Stops sending to a destination; its events are kept.",
+    "resume": "Sends to a paused destination again.",
+    "forget": "Deletes what is known of a destination that is no more.",
+    "journal": "Checks a journal; rescues what a damaged one holds.",
 }
 """Each is in the module of its name, under its name."""
 ALIASES = {"validate": "check", "catalog": "catalogue"}
-LATER = {
-    "dlq",
-    "explain",
-    "forget",
-    "journal",
-    "map",
-    "new function",
-    "pause",
-    "replay",
-    "resume",
-    "status",
-    "tail",
-    "tap",
-    "test",
-}
+LATER = {"map", "new function", "status", "tail", "tap", "test"}
 """Commands that are documented for later versions: to say so is more than to guess at a slip of the hand."""
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""

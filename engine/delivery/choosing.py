@@ -98,7 +98,7 @@ class Chooser:
             return work
         self._parked_last = False
         state = self._state
-        batch = state.window.flush(now) if state.flushing else state.window.take(now)
+        batch = state.window.flush(now) if state.is_pressed else state.window.take(now)
         return Work(batch, state.plan.version) if batch else self._parked(now)
 
     def _parked(self, now: float) -> Work | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from types import TracebackType
+from typing import Any
 
 import anyio
 import msgspec
@@ -60,6 +61,15 @@ class Fleet:
         self._tasks.cancel_scope.cancel()
         # Not told of an error in the block: it would come out wrapped in a group, where the caller's `except` does not find it.
         await self._tasks.__aexit__(None, None, None)
+
+    def state_of(self, name: str) -> DestinationState | None:
+        """Of a destination that is served."""
+        served = self._served.get(name)
+        return served.state if served else None
+
+    def attend(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Has `job` run beside the destinations, as long as they do."""
+        self._tasks.start_soon(job)
 
     # In ----------------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class ParkedEvents:
         self._max_bytes = max_bytes
         self._heap: list[tuple[float, int, Parked]] = []
         self._size_bytes = 0
+        self.replays = 0
+        """Those that are sent anew."""
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -62,6 +64,7 @@ class ParkedEvents:
         """Parks until `due`."""
         parked.due = due
         self._size_bytes += len(parked.envelope.line)
+        self.replays += parked.replay is not None
         heappush(self._heap, (due, parked.envelope.number, parked))
 
     def take_due(self, now: float, max_events: int = 1, max_bytes: int = 0) -> list[Parked]:
@@ -83,6 +86,7 @@ class ParkedEvents:
             return []
         parked = heappop(self._heap)[2]
         self._size_bytes -= len(parked.envelope.line)
+        self.replays -= parked.replay is not None
         return [parked]
 
     def next_due(self) -> float | None:
@@ -93,7 +97,7 @@ class ParkedEvents:
         """Empties it, by due time."""
         parked = [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])]
         self._heap.clear()
-        self._size_bytes = 0
+        self._size_bytes = self.replays = 0
         return parked
 
 

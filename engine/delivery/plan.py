@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ..journal.plans import PlanRecord
 from ..net.settings import NetSettings
 from ..net.transport import Transport
 from ..policy.breaker import BreakerSettings
@@ -24,6 +25,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """A hash of what decides how batches are formed: a batch of another version is formed anew."""
     route: Route
+    record: PlanRecord
+    """What is kept of the route, for explain."""
     destination: Destination[Any]
     """Made for this version of the settings."""
     net: NetSettings = NetSettings()

@@ -18,7 +18,7 @@ import msgspec
 from ..clock import Clock
 from ..errors import Fault, WouldBlock
 from ..journal.log import Account
-from ..journal.records import Gap, Try
+from ..journal.records import Gap, ParkedEvent, Try
 from ..model.envelope import Chunk, Envelope
 from ..model.outcome import Failure
 from ..policy.blame import Blame
@@ -84,12 +84,20 @@ class DestinationState:
             self._log_change("careful: the process died of something here, events go one by one")
         self._adopt(plan, now)
         account.follow(self.cursor.position)
-        account.uses(plan.version)
-        self._unpack(now, clock.utc())
+        account.uses(plan.version, plan.record)
+        self._unpack(account.parked)
 
-    def _unpack(self, now: float, utc: float) -> None:
-        """Parked events as they were found. The wall clock may have jumped since: none waits longer than it ever would."""
-        for found in self.account.parked:
+    def adopt(self, replayed: Sequence[ParkedEvent]) -> None:
+        """Events that are sent again: they are in the journal as parked, from now on here too."""
+        self.counters.replayed += len(replayed)
+        self._unpack(replayed)
+        self.account.adopted(replayed)
+        self.alarm.ring()
+
+    def _unpack(self, rows: Sequence[ParkedEvent]) -> None:
+        """Parked events as they are written. The wall clock may have jumped since: none waits longer than it ever would."""
+        now, utc = self.clock.monotonic(), self.clock.utc()
+        for found in rows:
             waits_s = min(max(0.0, found.due - utc), self.schedule.longest_s)
             parked = Parked(
                 self.account.envelope(found),
@@ -124,7 +132,7 @@ class DestinationState:
         self.blame.resume()
         self._adopt(plan, now)
         self.window.add(waiting, now)
-        self.account.uses(plan.version)
+        self.account.uses(plan.version, plan.record)
         self.alarm.ring()
 
     def _waiting(self) -> list[Envelope]:
@@ -225,7 +233,14 @@ class DestinationState:
 
     def has_room(self, now: float) -> bool:
         """Whether another chunk should be scanned now: not while a batch is ready, or too much is parked."""
-        return not self.parked.is_full and not self.cursor.is_wide and self.window.due(now) != 0.0
+        if self.parked.is_full or self.window.due(now) == 0.0:
+            return False
+        return not self.cursor.is_wide or self.cursor.unread is not None
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether a window need not wait to fill up: nothing more comes, at the end or until something is settled."""
+        return self.flushing or self.cursor.is_wide
 
     # Out ---------------------------------------------------------------------------------------------------------
 

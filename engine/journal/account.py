@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from ..model.envelope import Chunk, Envelope, Receipt
 from ..model.outcome import Failure
 from .memory import EVENT_OVERHEAD_BYTES
+from .plans import PlanRecord
 from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, Result, Standing, Try, ranges_of
 from .store import Found
 
@@ -47,7 +50,7 @@ class DiskAccount:
         self._dead: list[DeadLetter] = []
         self._attempts: dict[object, Attempt] = {}
         self._gaps: list[Gap] = []
-        self._version = ""
+        self._version, self._plan = "", b""
 
     # Reading -----------------------------------------------------------------------------------------------------
 
@@ -106,6 +109,10 @@ class DiskAccount:
         )
         self._log.note(self)
 
+    def adopted(self, rows: Sequence[ParkedEvent]) -> None:
+        """See `Account`."""
+        self._rows |= {row.number: row for row in rows}
+
     def unpark(self, number: int) -> None:
         """See `Account`."""
         self._parked[number] = None
@@ -163,9 +170,9 @@ class DiskAccount:
         self._gaps.append(gap)
         self._log.note(self)
 
-    def uses(self, version: str) -> None:
+    def uses(self, version: str, plan: PlanRecord) -> None:
         """See `Account`."""
-        self._version = version
+        self._version, self._plan = version, msgspec.json.encode(plan)
         self._log.note(self)
 
     def stand(self, standing: Standing) -> None:
@@ -203,8 +210,10 @@ class DiskAccount:
             attempts=list(self._attempts.values()),
             gaps=self._gaps,
             version=self._version,
+            plan=self._plan,
         )
-        self._parked, self._dead, self._attempts, self._gaps, self._version = {}, [], {}, [], ""
+        self._parked, self._dead, self._attempts, self._gaps = {}, [], {}, []
+        self._version, self._plan = "", b""
         return changes
 
     def __repr__(self) -> str:

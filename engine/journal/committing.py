@@ -98,6 +98,11 @@ class Committer:
                 self._flush_at = self._clock.monotonic() + FLUSH_S
                 self._bell.set()
 
+    def adopt(self, account: DiskAccount) -> None:
+        """It is in the file with the first events that it is to get: after a crash it would be new, and begin after them."""
+        self.note(account)
+        self._flush_now()
+
     def remove(self, account: DiskAccount) -> None:
         """What was noted of it is still written, and nothing more."""
         self._unsaved.append(account.changes())

@@ -199,7 +199,7 @@ class DiskLog:
             standing = found.standing.after_death(found.position.watermark)
             found = msgspec.structs.replace(found, standing=standing)
         account = self._accounts[name] = DiskAccount(self, found)
-        self.committer.note(account)
+        self.committer.adopt(account)
         self.committer.may_dispose()
         return account
 
@@ -269,6 +269,11 @@ class DiskLog:
     async def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
         """See `Account.expiry`."""
         return await self._reader.run(partial(self._queries.expiry, number, size_bytes, before))
+
+    @property
+    def parts(self) -> tuple[Store, Queries, Worker, Worker]:
+        """What a desk works with: the file, and the threads that write and read it."""
+        return self._store, self._queries, self._writer, self._reader
 
     # How it stands -----------------------------------------------------------------------------------------------
 

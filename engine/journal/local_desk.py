@@ -64,14 +64,16 @@ class LocalDesk:
         spec: Literal["segment", "any"] = "segment",
         known: Collection[str] = (),
         why: Why | None = None,
+        chooses: Callable[[str], Choose | None] | None = None,
     ) -> None:
-        """`known`: destinations that are configured, which may be new to the journal."""
+        """`known`: destinations that are configured, which may be new to the journal. `chooses`: how each of them chooses its events."""
         self._store, self._queries = store, queries
         self._writer, self._reader = writer, reader
         self._utc = utc
         self._restore = restorer(spec)
         self._known = known
         self._why = why
+        self._chooses = chooses
         self._id = ""
         self._paced: dict[int, float] = {}
 
@@ -209,7 +211,8 @@ class LocalDesk:
         count, done = 0, False
         while not done:
             events = await self._next_events(replay, BATCH, SLICE_BYTES)
-            count += len(events.events)
+            chosen, _ = await self._chosen(events, self._chooses(replay.destination) if self._chooses else None)
+            count += len(chosen.events)
             replay, done = msgspec.structs.replace(replay, position=events.position), events.done
         return count
 

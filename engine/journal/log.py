@@ -12,6 +12,7 @@ from typing import Protocol
 from ..model.decode import Decoded
 from ..model.envelope import Chunk, Envelope
 from ..model.outcome import Failure
+from .plans import PlanRecord
 from .records import Gap, ParkedEvent, Position, Result, Standing, Try
 
 OnStored = Callable[[Chunk], None]
@@ -73,6 +74,10 @@ class Account(Protocol):
         """The event waits until `due` (monotonic). Said again, the newest holds."""
         ...
 
+    def adopted(self, rows: Sequence[ParkedEvent]) -> None:
+        """These rows were written by somebody else (a replay)."""
+        ...
+
     def unpark(self, number: int) -> None:
         """The event is parked no more: something final became of it."""
         ...
@@ -98,7 +103,7 @@ class Account(Protocol):
         """Events that this destination will not get."""
         ...
 
-    def uses(self, version: str) -> None:
+    def uses(self, version: str, plan: PlanRecord) -> None:
         """From the cursor on, the plan of this version holds."""
         ...
 

@@ -17,6 +17,7 @@ from ..model.envelope import Chunk, Envelope, Receipt
 from ..model.outcome import Failure
 from ..telemetry import IntakeCounters
 from .log import OnStored
+from .plans import PlanRecord
 from .records import Gap, ParkedEvent, Position, Result, Standing, Try
 from .room import Room
 
@@ -119,6 +120,9 @@ class MemoryAccount:
     ) -> None:
         """See `Account`."""
 
+    def adopted(self, rows: Sequence[ParkedEvent]) -> None:
+        """See `Account`."""
+
     def unpark(self, number: int) -> None:
         """See `Account`."""
 
@@ -140,7 +144,7 @@ class MemoryAccount:
     def missed(self, gap: Gap) -> None:
         """See `Account`."""
 
-    def uses(self, version: str) -> None:
+    def uses(self, version: str, plan: PlanRecord) -> None:
         """See `Account`."""
 
     def stand(self, standing: Standing) -> None:

@@ -113,7 +113,7 @@ class Pages:
         return b"".join(parts)
 
     def _local(self, length: int) -> tuple[int, bool]:
-        """How much of a blob is in its leaf, and whether that is all. In front of it: the record's head, for two columns, one of them NULL."""
+        """How much of a blob is in its leaf, and whether that is all. In front of it is a record's head: two columns, one NULL."""
         head = 2 + _varint_bytes(12 + 2 * length)
         payload = head + length
         most, least = self._usable - 35, (self._usable - 12) * 32 // 255 - 23

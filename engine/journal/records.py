@@ -200,7 +200,9 @@ class Changes(msgspec.Struct, kw_only=True):
     attempts: list[Attempt]
     gaps: list[Gap]
     version: str = ""
-    """The plan in use, if that is news."""
+    """The plan in use, if that is news ..."""
+    plan: bytes = b""
+    """... and what it says: a `PlanRecord` as JSON."""
 
 
 def ranges_of(numbers: Sequence[int]) -> Ranges:

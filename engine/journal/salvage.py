@@ -35,8 +35,8 @@ class Rescued(msgspec.Struct, frozen=True, kw_only=True):
     """What came out."""
 
     events: int
-    from_rows: int
-    """Of these, how many SQLite could still read."""
+    from_pages: int
+    """Of these, how many SQLite could not find any more."""
     missing: Ranges
     """Numbers between the first and the last event that are not there: deleted after they were delivered, or damaged."""
 
@@ -162,7 +162,7 @@ def _whole(row: bytes, kind: type[T]) -> T | None:
 
 
 def _write(finds: Sequence[_Find], out: BinaryIO) -> Rescued:
-    events = from_rows = 0
+    events = from_pages = 0
     missing: Ranges = []
     end = finds[0].first if finds else 0
     for find in finds:
@@ -171,6 +171,6 @@ def _write(finds: Sequence[_Find], out: BinaryIO) -> Rescued:
         lines = [find.read()] if find.is_line else [line for piece in decode(find.read())[1] for line in piece.lines]
         out.write(b"".join([line + b"\n" for line in lines]))
         events += len(lines)
-        from_rows += len(lines) * find.by_sql
+        from_pages += len(lines) * (not find.by_sql)
         end = find.end
-    return Rescued(events=events, from_rows=from_rows, missing=missing)
+    return Rescued(events=events, from_pages=from_pages, missing=missing)

@@ -288,7 +288,14 @@ class Store:
         for gap in changes.gaps:
             run("INSERT INTO gaps VALUES(?, ?, ?, ?)", (name, gap.first, gap.last, _packed(gap)))
         if changes.version:
-            run("INSERT OR REPLACE INTO uses VALUES(?, ?, ?)", (name, changes.position.scan, changes.version))
+            self._use(name, changes.position.scan, changes.version, changes.plan)
+
+    def _use(self, name: str, number: int, version: str, plan: bytes) -> None:
+        """Notes from where on a plan holds, unless it held already."""
+        before = self._one("SELECT hash FROM uses WHERE destination = ? ORDER BY number DESC LIMIT 1", name)
+        if before is None or before[0] != version:
+            self._connection.execute("INSERT OR IGNORE INTO plans VALUES(?, ?)", (version, sealed(plan)))
+            self._connection.execute("INSERT OR REPLACE INTO uses VALUES(?, ?, ?)", (name, number, version))
 
     def _forget(self, name: str) -> None:
         self._connection.execute("DELETE FROM accounts WHERE name = ?", (name,))

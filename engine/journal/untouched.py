@@ -32,6 +32,7 @@ def untouched(folder: Path) -> Iterator[apsw.Connection]:
             connection = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READONLY, vfs=_NAME)
         try:
             with translated():
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
                 connection.pragma("locking_mode", "exclusive")
                 connection.pragma("user_version")
             yield connection

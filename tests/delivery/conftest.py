@@ -15,6 +15,7 @@ from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import Fleet, MailboxSettings, Plan
 from doorstep.engine.errors import TransportError
 from doorstep.engine.journal import MemoryLog
+from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.model import Batch, LineDecoder, Lines, Request, Response
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk.destination import RequestDestination
@@ -105,7 +106,8 @@ class World:
         route = changes.pop("route", Route(name=name, integration="Hook"))
         destination = changes.pop("destination", None) or Hook(Settings())
         changes.setdefault("mailbox", MailboxSettings())
-        self.plans[name] = Plan(version=version, route=route, destination=destination, **changes)
+        record = PlanRecord(integration=route.integration)
+        self.plans[name] = Plan(version=version, route=route, record=record, destination=destination, **changes)
         return self.plans[name]
 
     async def _open(self, plan: Plan) -> Receiver:

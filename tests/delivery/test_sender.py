@@ -19,6 +19,7 @@ from doorstep.engine.errors import (
     TransportError,
     ValidationError,
 )
+from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.model import (
     DELIVERED,
     Batch,
@@ -43,7 +44,13 @@ def batch(*numbers: int) -> Batch:
 
 
 def plan(destination: Destination[Any]) -> Plan:
-    return Plan(version="1", route=Route(name="a", integration="A"), destination=destination, timeout_s=5.0)
+    return Plan(
+        version="1",
+        route=Route(name="a", integration="A"),
+        record=PlanRecord(integration="A"),
+        destination=destination,
+        timeout_s=5.0,
+    )
 
 
 class Wire:

@@ -1,0 +1,123 @@
+"""How a command comes to a journal: through the engine that runs on it, or, while none does, by opening it for itself.
+
+options -> Place -> open_desk -> Desk -> what was asked -> stdout
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import anyio
+import click
+import msgspec
+
+from ..admin.client import NotRunning, Unanswered, connect
+from ..config import load_config
+from ..errors import ConfigError, Problem
+from ..journal.desk import Desk
+from ..journal.local_desk import LocalDesk
+from ..journal.queries import Queries
+from ..journal.schema import FILE
+from ..journal.storage import OnTheSpot
+from ..journal.store import Store
+from . import exits
+from .options import config_option, config_paths
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a journal is, and what the configuration says that speaks of it."""
+
+    folder: Path
+    spec: Literal["segment", "any"] = "segment"
+    known: frozenset[str] = frozenset()
+    """The destinations that are configured."""
+
+
+class Refused(click.ClickException):
+    """What was asked for cannot be done; for whoever typed it."""
+
+    exit_code = exits.USAGE
+
+
+class Missing(click.ClickException):
+    """What was asked for is not there."""
+
+    exit_code = exits.INCOMPLETE
+
+
+class Silent(click.ClickException):
+    """An engine runs and does not answer: to be tried again."""
+
+    exit_code = exits.PENDING
+
+
+def journal_options(command: F) -> F:
+    """`-c FILE` and `--data-dir DIR`: where the journal is."""
+    data_dir = click.option(
+        "--data-dir", metavar="DIR", help="Where the journal lives; without -c, no configuration is read."
+    )
+    return config_option(data_dir(command))
+
+
+def place_of(configs: tuple[str, ...], data_dir: str | None) -> Place:
+    """Raises ConfigError."""
+    if data_dir is not None and not configs:
+        return Place(folder=Path(data_dir))
+    config = load_config(*config_paths(configs))
+    if data_dir is None and config.engine.durability == "memory":
+        message = 'is "memory": there is no journal; with durability = "disk" there is one'
+        raise ConfigError([Problem("engine.durability", message)])
+    return Place(
+        folder=Path(data_dir or config.engine.data_dir),
+        spec=config.engine.spec,
+        known=frozenset(config.destinations),
+    )
+
+
+@asynccontextmanager
+async def open_desk(place: Place) -> AsyncIterator[Desk]:
+    """The desk of that journal. Raises ConfigError if there is none, JournalError if it cannot be used."""
+    async with AsyncExitStack() as stack:
+        try:
+            desk: Desk = await stack.enter_async_context(connect(place.folder))
+        except NotRunning:
+            desk = _opened(stack, place)
+        yield desk
+
+
+def _opened(stack: AsyncExitStack, place: Place) -> LocalDesk:
+    if not (place.folder / FILE).exists():
+        message = (
+            f"there is no journal in {place.folder}; name the folder with --data-dir, or the file that does with -c"
+        )
+        raise ConfigError([Problem("engine.data_dir", message)])
+    store = Store(place.folder)
+    stack.callback(store.close, clean=False)
+    queries = Queries(place.folder)
+    stack.callback(queries.close)
+    worker = OnTheSpot()
+    return LocalDesk(store, queries, worker, worker, utc=time.time, spec=place.spec, known=place.known)
+
+
+def ask(place: Place, question: Callable[[Desk], Awaitable[T]]) -> T:
+    """What the desk answers. Raises Missing, Silent, and what `open_desk` raises."""
+
+    async def main() -> T:
+        async with open_desk(place) as desk:
+            return await question(desk)
+
+    try:
+        return anyio.run(main)
+    except LookupError as error:
+        if type(error) is not LookupError:  # a slip of ours
+            raise
+        raise Missing(str(error)) from error
+    except Unanswered as error:
+        raise Silent(str(error)) from error

@@ -1,0 +1,77 @@
+"""Replays under way: their events come out of the journal a few at a time, as the destination has room and the rate allows.
+
+    desk.replays -> step (one transaction: out of the dead letters or the journal, parked for the destination) -> state.adopt
+
+What is in memory is in the journal too, so a replay goes on after a restart where it stood, whatever ended it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..clock import Clock
+from ..errors import FqlError, JournalError
+from ..journal.desk import Replay
+from ..journal.local_desk import LocalDesk
+from .alarm import Alarm
+from .state import DestinationState
+
+_log = logging.getLogger("doorstep.delivery")
+
+AHEAD_BATCHES = 4
+"""So many batches' worth of replayed events are held ready for a destination."""
+LOOK_EVERY_S = 1.0
+"""For new replays, and for room."""
+
+
+class Replayer:
+    """Of one engine. `state_of` finds a destination that is served, by name."""
+
+    def __init__(self, desk: LocalDesk, state_of: Callable[[str], DestinationState | None], clock: Clock) -> None:
+        self._desk = desk
+        self._state_of = state_of
+        self._clock = clock
+        self._not_before: dict[int, float] = {}
+        self._broken: set[int] = set()
+        self.alarm = Alarm()
+        """Rings when there is a new replay."""
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            moved = False
+            for replay in await self._desk.replays():
+                if replay.id not in self._broken:
+                    moved |= await self._step(replay)
+            if not moved:
+                await self.alarm.wait(LOOK_EVERY_S)
+
+    async def _step(self, replay: Replay) -> bool:
+        """Moves some of it, if there is room for them; whether it is worth looking again at once."""
+        state = self._state_of(replay.destination)
+        now = self._clock.utc()
+        if state is None or now < self._not_before.get(replay.id, 0.0):
+            return False
+        most = state.plan.batch.max_events
+        if state.parked.replays >= AHEAD_BATCHES * most or state.parked.is_full:
+            return False
+        if replay.rate is not None:
+            most = max(1, min(most, int(replay.rate * LOOK_EVERY_S)))
+        try:
+            stepped = await self._desk.step(replay, max_events=most, choose=state.scan)
+        except (FqlError, JournalError) as error:
+            self._broken.add(replay.id)
+            facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}
+            _log.error("a replay cannot go on", extra={"facts": facts})
+            return False
+        state.adopt(stepped.parked)
+        self._not_before[replay.id] = stepped.next_at if replay.rate is not None else 0.0
+        if stepped.replay is None:
+            facts = {
+                "destination": replay.destination,
+                "replay": replay.id,
+                "events": replay.moved + len(stepped.parked),
+            }
+            _log.info("a replay is on its way", extra={"facts": facts})
+        return True

@@ -1,0 +1,34 @@
+"""What decided who got an event, kept under the version of the plan, to be asked again long after the configuration has changed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..model.envelope import Envelope
+from ..routing import Route, RoutingTable, compile_fql
+
+
+class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The routing part of a plan. Holds nothing secret."""
+
+    integration: str
+    enabled: bool = True
+    sources: tuple[str, ...] | None = None
+    trigger: str | None = None
+    """FQL, as it was written."""
+    sample: float = 1.0
+
+    def route(self, name: str) -> Route:
+        """As routing wants it."""
+        return Route(
+            name=name,
+            integration=self.integration,
+            enabled=self.enabled,
+            sources=None if self.sources is None else frozenset(self.sources),
+            trigger=compile_fql(self.trigger) if self.trigger else None,
+            sample=self.sample,
+        )
+
+    def why_not(self, name: str, envelope: Envelope) -> str | None:
+        """Why the destination `name` did not get the event under this plan; None if it did."""
+        return RoutingTable([self.route(name)]).judge(name, envelope)
