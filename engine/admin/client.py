@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+import anyio.to_thread
 import httpcore2
 import msgspec
 
@@ -52,7 +53,7 @@ class Unanswered(DoorstepError):
 @asynccontextmanager
 async def connect(folder: Path) -> AsyncIterator[RemoteDesk]:
     """The desk of the engine that runs on `folder`. Raises NotRunning if none does, and Unanswered."""
-    path = find_place(folder)
+    path = await anyio.to_thread.run_sync(find_place, folder)
     async with httpcore2.AsyncConnectionPool(uds=str(path), max_keepalive_connections=0) as pool:
         desk = RemoteDesk(pool)
         await desk.status(ANSWER_S)

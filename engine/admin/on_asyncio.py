@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ from uvicorn.server import ServerState
 
 from .messages import MAX_HEAD_BYTES
 
+_NO_DESCRIPTORS_S = 0.1
 _CUT_S = 0.2
 """For what was cut off to notice it."""
 
@@ -27,13 +29,13 @@ async def serve(app: ASGIApp, listener: socket.socket, stop: anyio.Event, grace_
     requests = _Requests(app)
     config = _config(requests)
     state = _State()
-    server = await asyncio.get_running_loop().create_unix_server(lambda: _Protocol(config, state, {}), sock=listener)
     try:
-        await stop.wait()
-        server.close()
+        async with anyio.create_task_group() as accepting:
+            accepting.start_soon(_accept, listener, lambda: _Protocol(config, state, {}))
+            await stop.wait()
+            accepting.cancel_scope.cancel()
         await _finish(state, grace_s)
     finally:
-        server.close()
         with anyio.move_on_after(_CUT_S, shield=True):
             await _cut(state, requests)
 
@@ -59,7 +61,6 @@ class _State(ServerState):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_over = False
         self._none_left = asyncio.Event()
 
     def look(self) -> None:
@@ -77,11 +78,6 @@ class _Protocol(H11Protocol):
         super().__init__(config, server_state, app_state)
         self.access_log = False
         self._all = server_state
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        if self._all.is_over:
-            transport.abort()  # accepted just before the end
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -108,6 +104,20 @@ class _Requests:
             one.cancel()
 
 
+async def _accept(listener: socket.socket, protocol: Callable[[], _Protocol]) -> None:
+    """Until it is cancelled. The loop's own servers lose a connection that is accepted in the moment in which they are closed."""
+    while True:
+        await anyio.wait_readable(listener)
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the client has gone again, or there are no descriptors left: then clients wait
+            await anyio.sleep(_NO_DESCRIPTORS_S)
+            continue
+        connection.setblocking(False)
+        with anyio.CancelScope(shield=True):
+            await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+
+
 async def _finish(state: _State, grace_s: float) -> None:
     """Idle connections are closed, the others after their answer."""
     for connection in tuple(state.connections):
@@ -117,7 +127,6 @@ async def _finish(state: _State, grace_s: float) -> None:
 
 
 async def _cut(state: _State, requests: _Requests) -> None:
-    state.is_over = True
     for connection in tuple(state.connections):
         connection.transport.abort()
     await state.wait_none_left()  # else uvicorn complains of requests that end without an answer

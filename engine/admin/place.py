@@ -17,6 +17,7 @@ import msgspec
 
 _SOCKET = "admin.sock"
 _POINTER = "admin"
+_OWN = "doorstep-"
 _BACKLOG = 100
 
 
@@ -31,12 +32,7 @@ class Place(msgspec.Struct, frozen=True):
 
     def remove(self) -> None:
         """Nobody finds it any more. The socket itself is closed by whoever accepts from it."""
-        for file in self.files:
-            with suppress(OSError):
-                file.unlink()
-        if self.folder is not None:
-            with suppress(OSError):
-                self.folder.rmdir()
+        _remove(self.files, self.folder)
 
 
 def open_place(folder: Path) -> Place:
@@ -58,15 +54,14 @@ def find_place(folder: Path) -> Path:
 
 def _elsewhere(folder: Path) -> Place:
     """A folder with a name of its own every time: one with a name that can be guessed could be somebody else's trap."""
-    own = Path(tempfile.mkdtemp(prefix="doorstep-"))
+    own = Path(tempfile.mkdtemp(prefix=_OWN))
     path, pointer = own / _SOCKET, folder / _POINTER
     try:
-        listener = _listen(path)
         pointer.write_text(f"{path}\n", encoding="utf-8")
+        return Place(_listen(path), path, (path, pointer), own)
     except OSError:
-        Place(socket.socket(), path, (path,), own).remove()
+        _remove((path, pointer), own)
         raise
-    return Place(listener, path, (path, pointer), own)
 
 
 def _listen(path: Path) -> socket.socket:
@@ -85,13 +80,18 @@ def _listen(path: Path) -> socket.socket:
 def _clear(folder: Path) -> None:
     """What an engine has left that did not end by itself."""
     pointed_at = _pointed_at(folder)
-    if pointed_at is not None and pointed_at.name == _SOCKET:
+    if pointed_at is not None and pointed_at.name == _SOCKET and pointed_at.parent.name.startswith(_OWN):
+        _remove((pointed_at,), pointed_at.parent)
+    _remove((folder / _POINTER, folder / _SOCKET), None)
+
+
+def _remove(files: tuple[Path, ...], folder: Path | None) -> None:
+    for file in files:
         with suppress(OSError):
-            pointed_at.unlink()
-            pointed_at.parent.rmdir()
-    for name in (_POINTER, _SOCKET):
+            file.unlink()
+    if folder is not None:
         with suppress(OSError):
-            (folder / name).unlink()
+            folder.rmdir()
 
 
 def _pointed_at(folder: Path) -> Path | None:

@@ -30,7 +30,7 @@ def apply_type(builder: Builder, catalogue: Catalogue, name: str, table: dict[st
     written = table.get("settings", {})
     if not isinstance(written, dict):
         return None
-    settings = builder.build(inspect.type_info(kind.Settings), written, (*path, "settings"))
+    settings = _settings(builder, kind, written, (*path, "settings"))
     valid = isinstance(settings, Settings)
     limits = kind.tuned(settings) if valid else kind.limits
     _check_limits(builder, path, table, limits)
@@ -38,6 +38,15 @@ def apply_type(builder: Builder, catalogue: Catalogue, name: str, table: dict[st
     if not valid or not isinstance(destination, DestinationSettings):
         return None
     return _completed(destination, settings, table, kind.label, limits)
+
+
+def _settings(builder: Builder, kind: AnyDestination, written: dict[str, Any], path: Path) -> Any:
+    """As its type's own Struct; a type that has no settings may say so with `Settings` itself, which elsewhere stands for any."""
+    if kind.Settings is not Settings:
+        return builder.build(inspect.type_info(kind.Settings), written, path)
+    for key in written:
+        builder.report((*path, key), "unknown key: this type of destination has no settings")
+    return Settings()
 
 
 def _kind(builder: Builder, catalogue: Catalogue, path: Path) -> AnyDestination | None:

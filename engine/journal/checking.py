@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
 from .rows import first_row, unpacked
 from .schema import FORMAT
 from .store import unsealed
+from .untouched import acknowledged_end
 
 MESSAGES = 100
 """Of SQLite's: after so many a file is damaged, whatever else is wrong with it."""
@@ -121,15 +121,10 @@ def _acknowledged(connection: apsw.Connection, folder: Path) -> Iterator[Finding
     """The file beside the journal says how far acknowledgements had gone."""
     row = first_row(connection, "SELECT first + count FROM chunks ORDER BY first DESC LIMIT 1")
     end = row[0] if row else 1
-    try:
-        noted = (folder / "durable").read_bytes()[:12]
-    except OSError:
-        noted = b""
-    if len(noted) < 12:
-        return
-    if zlib.crc32(noted[:8]) != int.from_bytes(noted[8:], "big"):
+    acknowledged = acknowledged_end(folder)
+    if acknowledged is None:
         yield Finding("the file `durable` is damaged: acknowledged events that are lost would not be noticed")
-    elif (acknowledged := int.from_bytes(noted[:8], "big")) > end:
+    elif acknowledged > end:
         yield Finding("events that were acknowledged are missing", end, acknowledged - 1)
 
 

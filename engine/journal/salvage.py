@@ -23,7 +23,7 @@ from .blob import Damaged, decode
 from .pages import Pages
 from .records import DeadLetter, ParkedEvent, Ranges
 from .rows import all_rows, first_row, unpacked
-from .untouched import untouched
+from .untouched import acknowledged_end, untouched
 
 _log = logging.getLogger("doorstep.journal")
 
@@ -38,7 +38,7 @@ class Rescued(msgspec.Struct, frozen=True, kw_only=True):
     from_pages: int
     """Of these, how many SQLite could not find any more."""
     missing: Ranges
-    """Numbers between the first and the last event that are not there: deleted after they were delivered, or damaged."""
+    """Numbers from the first event to the last one acknowledged that are not there: damaged, or deleted after they were delivered."""
 
 
 class _Find(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ def salvage(folder: Path, out: BinaryIO) -> Rescued:
         finds.add(_Find(place.first, place.count, partial(pages.read, place)) for place in pages.chunks())
         if connection is not None:
             finds.add(_copies(connection))
-        return _write(finds.in_order(), out)
+        return _write(finds.in_order(), acknowledged_end(folder) or 0, out)
 
 
 def _opened(stack: ExitStack, folder: Path) -> apsw.Connection | None:
@@ -161,7 +161,7 @@ def _whole(row: bytes, kind: type[T]) -> T | None:
 # Out -----------------------------------------------------------------------------------------------------------------
 
 
-def _write(finds: Sequence[_Find], out: BinaryIO) -> Rescued:
+def _write(finds: Sequence[_Find], acknowledged: int, out: BinaryIO) -> Rescued:
     events = from_pages = 0
     missing: Ranges = []
     end = finds[0].first if finds else 0
@@ -173,4 +173,6 @@ def _write(finds: Sequence[_Find], out: BinaryIO) -> Rescued:
         events += len(lines)
         from_pages += len(lines) * (not find.by_sql)
         end = find.end
+    if acknowledged > max(end, 1):
+        missing.append((max(end, 1), acknowledged - 1))
     return Rescued(events=events, from_pages=from_pages, missing=missing)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,17 @@ def locked(folder: Path) -> Iterator[None]:
         raise JournalError(f"{folder} is in use by another doorstep; stop that one first") from None
     finally:
         os.close(lock)
+
+
+def acknowledged_end(folder: Path) -> int | None:
+    """One past the newest event that was acknowledged, as the file beside the journal says; 0 if it says nothing, None if it is damaged."""
+    try:
+        noted = (folder / "durable").read_bytes()[:12]
+    except OSError:
+        return 0
+    if len(noted) < 12:
+        return 0
+    return int.from_bytes(noted[:8], "big") if zlib.crc32(noted[:8]) == int.from_bytes(noted[8:], "big") else None
 
 
 class _Vfs(apsw.VFS):

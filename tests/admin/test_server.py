@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from blockbuster import blockbuster_ctx
 from doorstep.engine.admin import serve_admin
 from doorstep.engine.admin.client import NotRunning, Unanswered, connect
 
@@ -73,6 +74,16 @@ async def test_what_a_dead_engine_left_elsewhere_is_removed(folder, long_folder,
     async with serve_admin(desk, status, long_folder), connect(long_folder) as remote:
         assert (await remote.letter(3)).id == 3
     assert not left.exists()
+
+
+async def test_a_file_of_that_name_that_points_at_something_else_removes_nothing(folder, desk, status) -> None:
+    other = folder / "other"
+    other.mkdir()
+    (other / "admin.sock").touch()
+    (folder / "admin").write_text(f"{other}/admin.sock\n")
+    async with serve_admin(desk, status, folder):
+        assert names(folder) == {"admin.sock", "other"}
+    assert names(other) == {"admin.sock"}
 
 
 async def test_a_client_is_told_that_no_engine_runs(folder, long_folder) -> None:
@@ -191,13 +202,22 @@ async def test_without_any_place_for_a_socket_the_engine_runs_all_the_same(
     folder, desk, status, monkeypatch, caplog
 ) -> None:
     (folder / "admin.sock" / "x").mkdir(parents=True)
-    monkeypatch.setattr(tempfile, "tempdir", str(folder / "missing"))
+    (folder / "admin").mkdir()
+    (folder / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "tmp"))
     async with serve_admin(desk, status, folder) as server:
         assert server.path is None
         assert repr(server) == "<AdminServer nowhere>"
+    assert names(folder / "tmp") == set()
     assert [record.getMessage() for record in caplog.records] == [
         "no commands reach this engine: its socket cannot be opened"
     ]
+
+
+async def test_nothing_here_blocks_the_loop(long_folder, desk, status) -> None:
+    with blockbuster_ctx("doorstep"):
+        async with serve_admin(desk, status, long_folder), connect(long_folder) as remote:
+            assert (await remote.letter(3)).id == 3
 
 
 async def test_signals_and_logging_of_the_host_stay_as_they_are(folder, desk, status, caplog) -> None:

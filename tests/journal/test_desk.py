@@ -109,9 +109,7 @@ def bench(tmp_path: Path) -> Any:
     bench.close()
 
 
-async def run_out(
-    desk: LocalDesk, *, step: Callable[[Replay], Awaitable[Stepped]] | None = None
-) -> list[ParkedEvent]:
+async def run_out(desk: LocalDesk, *, step: Callable[[Replay], Awaitable[Stepped]] | None = None) -> list[ParkedEvent]:
     """Steps all jobs to their end."""
     parked: list[ParkedEvent] = []
     for replay in await desk.replays():

@@ -44,7 +44,14 @@ def arrival(numbers: Sequence[int]) -> Arrival:
 
 
 def changes(name: str, scan: int, **more: Any) -> Changes:
-    facts: dict[str, Any] = {"standing": Standing(), "parked": {}, "dead": [], "attempts": [], "gaps": [], "version": ""}
+    facts: dict[str, Any] = {
+        "standing": Standing(),
+        "parked": {},
+        "dead": [],
+        "attempts": [],
+        "gaps": [],
+        "version": "",
+    }
     return Changes(name=name, position=more.pop("position", Position(scan)), **{**facts, **more})
 
 

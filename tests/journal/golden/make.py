@@ -14,7 +14,17 @@ from array import array
 from pathlib import Path
 
 from doorstep.engine.journal.blob import Piece
-from doorstep.engine.journal.records import Attempt, Changes, DeadLetter, Gap, OpenChunk, ParkedEvent, Position, Standing, Try
+from doorstep.engine.journal.records import (
+    Attempt,
+    Changes,
+    DeadLetter,
+    Gap,
+    OpenChunk,
+    ParkedEvent,
+    Position,
+    Standing,
+    Try,
+)
 from doorstep.engine.journal.store import Arrival, Commit, Store, hash_of
 
 FOLDER = Path(__file__).with_name("format-1")

@@ -1,0 +1,127 @@
+"""`doorstep dlq`, as a user types it, over a journal that a run has left dead letters in."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+HOOK = '[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{}" }}\nbatch = {{ max_events = 1 }}\n'
+
+
+@pytest.fixture
+def dead(doorstep_cli, receiver, answer, events, write_config):
+    """A run whose every third event was refused; how to make the next run succeed is `receiver.answers.clear()`."""
+    receiver.answers["/bad"] = answer(400)
+    write_config(
+        HOOK.format(receiver.url("/good")).replace("hook", "good")
+        + "trigger = 'properties.n >= 3'\n"
+        + HOOK.format(receiver.url("/bad"))
+        + "trigger = 'properties.n < 3'\n"
+    )
+    done = doorstep_cli("run", input=b"\n".join(events(6)))
+    assert done.returncode == 3, done.stderr
+
+
+@pytest.mark.usefixtures("dead")
+def test_letters_are_counted_listed_and_shown(invoke):
+    counts = invoke("dlq", "ls")
+    assert counts.exit_code == 0
+    assert re.fullmatch(
+        r"destination  reason    count  first +last\nhook +http_400      3  \S+Z  \S+Z\n", counts.stdout
+    )
+    (count,) = json.loads(invoke("dlq", "ls", "--format", "json").stdout)
+    assert (count["destination"], count["reason"], count["count"]) == ("hook", "http_400", 3)
+    each = invoke("dlq", "ls", "--each", "--where", "properties.n > 0").stdout.splitlines()
+    assert [line.split()[0] for line in each] == ["2", "3"]
+    assert each[0].endswith("hook  http_400  m-1  Order é")
+    shown = invoke("dlq", "show", "2")
+    assert "reason       http_400 (status 400)\n" in shown.stdout
+    assert shown.stdout.splitlines()[-1].startswith('{"type": "track", "userId": "u-1", "event": "Order é"')
+
+
+@pytest.mark.usefixtures("dead")
+def test_what_is_not_there_is_3_and_what_is_typed_wrong_is_2(invoke):
+    missing = invoke("dlq", "show", "99")
+    assert (missing.exit_code, missing.stderr) == (3, "Error: there is no dead letter 99\n")
+    for slip in (["--where", "properties.n >"], ["--since", "yesterday"], ["--id", "x"]):
+        assert invoke("dlq", "ls", *slip).exit_code == 2
+    assert 'write one like "2026-11-23T16:00" (UTC), or "2h"' in invoke("dlq", "ls", "--since", "soon").stderr
+
+
+@pytest.mark.usefixtures("dead")
+def test_letters_leave_as_lines_and_come_back_as_they_were(invoke, tmp_path):
+    exported = invoke("dlq", "export").stdout
+    letters = [json.loads(line) for line in exported.splitlines()]
+    assert [json.loads(letter["line"])["messageId"] for letter in letters] == ["m-0", "m-1", "m-2"]
+    (tmp_path / "letters.ndjson").write_text(exported)
+    assert invoke("dlq", "purge", "--yes", "--id", 1, "--id", 3).stderr == "2 dead letters deleted\n"
+    taken = invoke("dlq", "import", "letters.ndjson")
+    assert (taken.exit_code, taken.stderr) == (0, "2 dead letters taken in, 1 were there already\n")
+    again = [json.loads(line) for line in invoke("dlq", "export").stdout.splitlines()]
+    key = {"m-0": 0, "m-1": 1, "m-2": 2}
+    again.sort(key=lambda letter: key[letter["message_id"]])
+    assert [{**letter, "id": 0} for letter in again] == [{**letter, "id": 0} for letter in letters]
+
+
+@pytest.mark.usefixtures("dead")
+def test_lines_that_are_no_letters_are_named_and_the_others_taken(invoke, tmp_path):
+    exported = invoke("dlq", "export", "--id", 2).stdout
+    invoke("dlq", "purge", "--yes")
+    wrong = [
+        "{}",
+        "nonsense",
+        exported.replace(r"\"type\"", r"\n").strip(),
+        exported.replace('"line":"{', '"line":"[').strip(),
+    ]
+    (tmp_path / "mixed").write_text("\n".join([*wrong, "", exported]))
+    taken = invoke("dlq", "import", "mixed")
+    assert taken.exit_code == 3
+    *named, summary = taken.stderr.splitlines()
+    assert [line.split(":")[0] for line in named] == ["line 1", "line 2", "line 3", "line 4"]
+    assert summary == "1 dead letter taken in, 0 were there already"
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_purge_asks_and_does_nothing_without_a_yes(invoke):
+    asked = invoke("dlq", "purge")
+    assert asked.exit_code == 1
+    assert "Delete 3 dead letters for good? [y/N]" in asked.stderr
+    assert len(invoke("dlq", "ls", "--each").stdout.splitlines()) == 3
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_replay_is_first_tried_dry_and_then_written_down_for_the_engine(invoke):
+    dry = invoke("dlq", "replay", "--where", "properties.n > 0", "--dry-run")
+    assert (dry.exit_code, dry.stdout) == (0, "hook: 2 events would be sent again\n")
+    begun = invoke("dlq", "replay", "--where", "properties.n > 0", "--rate", "100/s")
+    assert (begun.exit_code, begun.stdout) == (0, "hook: replay 1, 2 events: they are sent while the engine runs\n")
+    assert invoke("dlq", "replay", "--reason", "nothing").stdout == "no dead letters match\n"
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_journal_that_somebody_else_has_open_is_75(invoke, tmp_path):
+    from doorstep.engine.journal.store import Store
+
+    store = Store(tmp_path / "doorstep-data")
+    done = invoke("dlq", "ls")
+    store.close(clean=True)
+    assert done.exit_code == 75
+    assert "in use by another doorstep" in done.stderr
+
+
+def test_where_there_is_no_journal_it_is_said_and_none_is_made(invoke, tmp_path):
+    done = invoke("dlq", "ls", "--data-dir", tmp_path / "nothing")
+    assert done.exit_code == 78
+    assert "there is no journal in" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert invoke("dlq", "ls").exit_code == 78
+    assert invoke("dlq").exit_code == 2
+
+
+def test_with_memory_alone_there_is_no_journal(invoke, write_config):
+    write_config('[engine]\ndurability = "memory"\n[destinations.out]\ntype = "console"\n')
+    done = invoke("dlq", "ls")
+    assert done.exit_code == 78
+    assert 'engine.durability: is "memory": there is no journal' in done.stderr

@@ -1,0 +1,52 @@
+"""`doorstep explain`: an event's life as it is told, after runs that ended in every way."""
+
+from __future__ import annotations
+
+import json
+import re
+
+
+def test_a_life_is_told_per_destination(doorstep_cli, invoke, receiver, answer, refusing, events, write_config):
+    receiver.answers["/bad"] = answer(400)
+    write_config(
+        f'[destinations.bad]\ntype = "webhook"\nbatch = {{ max_events = 1 }}\nsettings = {{ url = "{receiver.url("/bad")}" }}\n'
+        f'[destinations.good]\ntype = "webhook"\nsettings = {{ url = "{receiver.url("/good")}" }}\n'
+        '[destinations.none]\ntype = "webhook"\ntrigger = \'type = "page"\'\n'
+        f'settings = {{ url = "{receiver.url("/none")}" }}\n'
+        f'[destinations.down]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n'
+    )
+    assert doorstep_cli("run", "--drain-timeout", "1s", input=b"\n".join(events(3))).returncode == 75
+    done = invoke("explain", "m-1")
+    assert done.exit_code == 0
+    head, received, *told = done.stdout.splitlines()
+    assert head == "m-1, event 2"
+    assert re.fullmatch(r"  \S+Z  received from stdin, and stored", received)
+    stories = [line for line in told if re.match(r"  \w", line)]
+    assert [re.sub(r" \(settings \w+\)", "", line) for line in stories] == [
+        "  bad: given up, dead letter 2: http_400",
+        "  down: pending: it has not been delivered yet",
+        "  good: delivered",
+        "  none: filtered, it is not for this destination",
+    ]
+    tries = {line.split()[1:3][0] for line in told if line.startswith("    ")}
+    assert tries == {"failed", "delivered"}
+    (life,) = json.loads(invoke("explain", "m-1", "--format", "json").stdout)
+    assert json.loads(life["line"])["messageId"] == "m-1"
+    assert {story["destination"]: story["state"] for story in life["stories"]} == {
+        "bad": "dead",
+        "down": "pending",
+        "good": "delivered",
+        "none": "filtered",
+    }
+
+
+def test_an_event_that_never_came_is_told_so_with_3(doorstep_cli, invoke, events, write_config):
+    write_config('[destinations.out]\ntype = "console"\n')
+    assert doorstep_cli("run", input=b"\n".join(events(3))).returncode == 0
+    done = invoke("explain", "nobody")
+    assert (done.exit_code, done.stdout) == (
+        3,
+        "nobody: not in this journal: it was never accepted, or it is older than what is kept\n",
+    )
+    empty = invoke("explain", "nobody", "--format", "json")
+    assert (empty.exit_code, empty.stdout) == (3, "[]\n")

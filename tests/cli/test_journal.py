@@ -1,0 +1,69 @@
+"""`doorstep journal`: verify and salvage, from outside."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+
+@pytest.fixture
+def lines(doorstep_cli, events, write_config):
+    write_config('[destinations.out]\ntype = "console"\n')
+    lines = events(500)
+    assert doorstep_cli("run", input=b"\n".join(lines)).returncode == 0
+    return lines
+
+
+def flip(path, what):
+    data = bytearray(path.read_bytes())
+    data[data.find(what)] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_whole_journal_is_ok(invoke, lines):
+    done = invoke("journal", "verify")
+    assert (done.exit_code, done.stdout) == (0, "ok\n")
+    assert done.stderr.startswith("500 events in ")
+
+
+def test_damage_is_named_and_the_rest_rescued_into_a_new_file(invoke, lines, tmp_path):
+    flip(tmp_path / "doorstep-data" / "journal.db", b'"m-77"')
+    checked = invoke("journal", "verify")
+    assert checked.exit_code == 3
+    assert checked.stdout.startswith("events are damaged: 1 to ")
+    done = invoke("journal", "salvage", "doorstep-data", "rescued.ndjson")
+    assert done.exit_code == 3
+    assert "missing: 1 to 500" in done.stderr
+    assert (tmp_path / "rescued.ndjson").read_bytes() == b""
+
+
+def test_all_of_a_whole_journal_comes_out_for_its_owner_alone(invoke, lines, tmp_path):
+    done = invoke("journal", "salvage", "doorstep-data", "rescued.ndjson")
+    assert (done.exit_code, done.stderr) == (0, "500 events rescued, 0 of them page by page\n")
+    rescued = tmp_path / "rescued.ndjson"
+    assert rescued.read_bytes().splitlines() == lines
+    assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_there_is_not_overwritten(invoke, lines, tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    done = invoke("journal", "salvage", "doorstep-data", "mine")
+    assert done.exit_code == 2
+    assert "mine cannot be written: File exists" in done.stderr
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_a_journal_in_use_is_75(invoke, lines, tmp_path):
+    from doorstep.engine.journal.store import Store
+
+    store = Store(tmp_path / "doorstep-data")
+    codes = [invoke("journal", *command).exit_code for command in (["verify"], ["salvage", "doorstep-data", "out"])]
+    store.close(clean=True)
+    assert codes == [75, 75]
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_there_is_none_it_is_said(invoke, tmp_path):
+    assert invoke("journal", "verify", "--data-dir", tmp_path).exit_code == 78
+    assert invoke("journal", "salvage", tmp_path, "out").exit_code == 78
