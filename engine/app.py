@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import anyio
 import msgspec
 
+from .admin import serve_admin
 from .catalogue import Catalogue
 from .clock import Clock
 from .config.changes import Changes, changes, version
@@ -97,6 +98,13 @@ class Engine:
         desk = RunningDesk(log, self._fleet, self._clock, engine.spec, lambda: list(self._config.destinations))
         self.desk = desk
         self._fleet.attend(desk.replayer.run)
+        await stack.enter_async_context(serve_admin(desk, self._status, Path(engine.data_dir)))
+
+    def _status(self) -> dict[str, Any]:
+        """For whoever asks over the socket."""
+        states = {name: one.state for name, one in self.statistics().destinations.items()}
+        journal = msgspec.to_builtins(self._log.statistics()) if isinstance(self._log, DiskLog) else None
+        return {**self.statistics().summary(), "states": states, "journal": journal}
 
     async def _open_log(self, stack: AsyncExitStack) -> Log:
         engine = self._config.engine

@@ -183,6 +183,7 @@ class Committer:
             self._waiting.extendleft(reversed(taken))
             self._under_way = []
             self._writing_down[:0] = written_down
+            self._dispose_at = max(self._dispose_at, now + DISPOSE_EVERY_S)
             await self._bear_full_disk(had_events=bool(taken))
             return
         if self._store.wants_checkpoint:
@@ -194,9 +195,10 @@ class Committer:
             self._dispose_at = now + DISPOSE_EVERY_S
         for written in written_down:
             written.set()
-        if taken:
-            self._under_way = []
+        self._under_way = []
+        if taken or committed.deleted:
             self._stored(committed, taken)
+        if taken:
             await self._heal()
 
     def _collect_changes(self, now: float) -> list[anyio.Event]:

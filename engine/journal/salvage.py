@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -65,7 +65,16 @@ def salvage(folder: Path, out: BinaryIO) -> Rescued:
         finds.add(_Find(place.first, place.count, partial(pages.read, place)) for place in pages.chunks())
         if connection is not None:
             finds.add(_copies(connection))
-        return _write(finds.in_order(), acknowledged_end(folder) or 0, out)
+        return _write(finds.in_order(), _expected(connection, folder), out)
+
+
+def _expected(connection: apsw.Connection | None, folder: Path) -> tuple[int | None, int]:
+    """The first number that is listed, if that can be read, and one past the last one that was acknowledged."""
+    first = None
+    if connection is not None:
+        with suppress(apsw.Error):
+            first = first_row(connection, "SELECT min(first) FROM chunks")[0]
+    return first, acknowledged_end(folder) or 0
 
 
 def _opened(stack: ExitStack, folder: Path) -> apsw.Connection | None:
@@ -161,10 +170,13 @@ def _whole(row: bytes, kind: type[T]) -> T | None:
 # Out -----------------------------------------------------------------------------------------------------------------
 
 
-def _write(finds: Sequence[_Find], acknowledged: int, out: BinaryIO) -> Rescued:
+def _write(finds: Sequence[_Find], expected: tuple[int | None, int], out: BinaryIO) -> Rescued:
     events = from_pages = 0
     missing: Ranges = []
-    end = finds[0].first if finds else 0
+    first, acknowledged = expected
+    end = finds[0].first if finds else first or 1
+    if first is not None and first < end:
+        end = first
     for find in finds:
         if find.first > end:
             missing.append((end, find.first - 1))
@@ -173,6 +185,6 @@ def _write(finds: Sequence[_Find], acknowledged: int, out: BinaryIO) -> Rescued:
         events += len(lines)
         from_pages += len(lines) * (not find.by_sql)
         end = find.end
-    if acknowledged > max(end, 1):
-        missing.append((max(end, 1), acknowledged - 1))
+    if acknowledged > end:
+        missing.append((end, acknowledged - 1))
     return Rescued(events=events, from_pages=from_pages, missing=missing)

@@ -7,15 +7,17 @@ import re
 
 import pytest
 
-HOOK = '[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{}" }}\nbatch = {{ max_events = 1 }}\n'
+HOOK = (
+    '[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{}" }}\nin_flight = 1\nbatch = {{ max_events = 1 }}\n'
+)
 
 
 @pytest.fixture
 def dead(doorstep_cli, receiver, answer, events, write_config):
-    """A run whose every third event was refused; how to make the next run succeed is `receiver.answers.clear()`."""
+    """A run of six events, of which the first three were refused."""
     receiver.answers["/bad"] = answer(400)
     write_config(
-        HOOK.format(receiver.url("/good")).replace("hook", "good")
+        HOOK.format(receiver.url("/good")).replace("s.hook]", "s.good]")
         + "trigger = 'properties.n >= 3'\n"
         + HOOK.format(receiver.url("/bad"))
         + "trigger = 'properties.n < 3'\n"

@@ -222,7 +222,7 @@ def test_an_event_of_a_damaged_chunk_comes_out_if_it_is_parked_or_a_dead_letter(
     store.work(lambda connection: connection.execute("UPDATE bodies SET body = substr(body, 1, 50)"))
     store.close(clean=True)
     assert rescue(tmp_path) == (
-        Rescued(events=2, from_pages=0, missing=[(4, 4), (6, 8)]),
+        Rescued(events=2, from_pages=0, missing=[(1, 2), (4, 4), (6, 8)]),
         [line_of(3), line_of(5)],
     )
 
@@ -241,7 +241,7 @@ def test_no_flipped_byte_costs_more_than_its_own_chunk_or_alters_an_event(closed
     assert [line for line in lines(1, 410) if line not in gone] == out
     assert len(gone) <= CHUNK
     named = {number for first, last in rescued.missing for number in range(first, last + 1)}
-    assert {line_of(number) for number in named} == gone - set(lines(1, min(named, default=411) - 1))
+    assert gone - set(lines(1, 41)) <= {line_of(number) for number in named} <= gone
 
 
 # The WAL -------------------------------------------------------------------------------------------------------------
