@@ -45,4 +45,6 @@ def replay_command(
     query = LetterQuery(since=since, until=until, where=where)
     replay = Replay(destination=destination, kind="journal", query=query, rate=rate)
     id_, count = ask(place_of(configs, data_dir), lambda desk: desk.replay(replay, dry_run=dry_run))
-    click.echo(begun(destination, id_, f"at most {counted(count, 'event')}" if dry_run else f"about {counted(count, 'event')}"))
+    click.echo(
+        begun(destination, id_, f"at most {counted(count, 'event')}" if dry_run else f"about {counted(count, 'event')}")
+    )

@@ -227,7 +227,7 @@ class Committer:
             keep=frozenset(chunk.first for position in positions for chunk in position.open),
             before=self._clock.utc() - self._limits.retention_s,
             digests_before=self._clock.utc() - self._limits.dedup_s,
-            max_bytes=self._limits.max_bytes,
+            max_bytes=self._limits.max_bytes - (self._waiting[0].size_bytes if self._waiting else 0),
         )
 
     # The disk ----------------------------------------------------------------------------------------------------

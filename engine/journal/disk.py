@@ -115,6 +115,8 @@ class DiskLog:
         self.committer.end()
         try:
             await self._tasks.__aexit__(None, None, None)
+        except BaseExceptionGroup as group:  # of one: `_live` is the only task
+            raise group.exceptions[0] from None
         finally:
             with anyio.CancelScope(shield=True):
                 await self._close_threads()

@@ -8,6 +8,7 @@ of an event that may have been: what a damaged chunk or a deleted one leaves is 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,14 +20,14 @@ from .blob import Damaged, decode
 from .desk import Life, Story
 from .letters import letters_of
 from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
-from .rows import SLICE_ROWS, all_rows, first_row, unpacked
+from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, unpacked
 from .store import ATTEMPT_SPAN, hash_of, unsealed
 
 Why = Callable[[str, str, Envelope], str | None]
 """`why(destination, version, envelope)`: what the plan of that version has against the event, if anything."""
 
-IDS_AT_ONCE = 8000
-"""Rows of `ids`: 20 ms."""
+_ROW_BYTES = 1000
+"""What a row of `ids` costs to read beside its bytes, so that many small ones do not keep a transaction open for longer."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -75,12 +76,17 @@ def message_id_of(line: bytes) -> str | None:
 
 def hashed_like(connection: apsw.Connection, message_id: str, before: int) -> tuple[list[int], int | None]:
     """Numbers of events before `before` whose id may be this one, the newest first; and where to go on, None at the end."""
-    wanted = hash_of(message_id).to_bytes(4, "little")
-    rows = all_rows(
-        connection, "SELECT first, hashes FROM ids WHERE first < ? ORDER BY first DESC LIMIT ?", before, IDS_AT_ONCE
-    )
-    numbers = [number for first, row in rows for number in reversed(_numbers(connection, first, row, wanted))]
-    return numbers, rows[-1][0] if len(rows) == IDS_AT_ONCE else None
+    wanted = hash_of(message_id).to_bytes(4, sys.byteorder)
+    numbers: list[int] = []
+    read = 0
+    rows = connection.execute("SELECT first, hashes FROM ids WHERE first < ? ORDER BY first DESC", (before,))
+    for first, row in rows:
+        numbers += reversed(_numbers(connection, first, row, wanted))
+        read += len(row) + _ROW_BYTES
+        if read >= SLICE_BYTES:
+            rows.close()
+            return numbers, first
+    return numbers, None
 
 
 def _numbers(connection: apsw.Connection, first: int, row: bytes, wanted: bytes) -> list[int]:
@@ -141,15 +147,24 @@ def copies(connection: apsw.Connection, message_id: str, after: int) -> tuple[li
     return found, edge[0] if edge else None
 
 
-def parked_copies(connection: apsw.Connection, message_id: str) -> list[Seen]:
-    """The same for parked events, of which there are not many."""
-    rows = all_rows(connection, "SELECT row FROM parked")
-    parked = [event for (row,) in rows if (event := _or_none(row, ParkedEvent)) is not None]
-    return [
+def parked_copies(
+    connection: apsw.Connection, message_id: str, after: tuple[str, int]
+) -> tuple[list[Seen], tuple[str, int] | None]:
+    """The same for parked events, which go on after a destination and number."""
+    rows = all_rows(
+        connection,
+        "SELECT destination, number, row FROM parked WHERE (destination, number) > (?, ?) "
+        "ORDER BY destination, number LIMIT ?",
+        *after,
+        SLICE_ROWS,
+    )
+    parked = [event for _, _, row in rows if (event := _or_none(row, ParkedEvent)) is not None]
+    found = [
         Seen(event.number, event.source, event.received, event.line, False)
         for event in parked
         if message_id_of(event.line) == message_id
     ]
+    return found, rows[-1][:2] if len(rows) == SLICE_ROWS else None
 
 
 # What is known of it -------------------------------------------------------------------------------------------------

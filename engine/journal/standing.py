@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import apsw
 import msgspec
 
 from .desk import DestinationRow
 from .records import Gap, ParkedEvent, Position, Standing
-from .rows import all_rows, first_row, packed, unpacked
+from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, packed, unpacked
 
 
 def position_of(connection: apsw.Connection, destination: str) -> Position | None:
@@ -29,19 +29,27 @@ def names(connection: apsw.Connection) -> list[str]:
     return [name for (name,) in all_rows(connection, "SELECT name FROM accounts ORDER BY name")]
 
 
-def parked(connection: apsw.Connection, destination: str) -> list[ParkedEvent]:
-    """By number. Raises Damaged."""
-    rows = all_rows(connection, "SELECT row FROM parked WHERE destination = ? ORDER BY number", destination)
-    return [unpacked(row, ParkedEvent) for (row,) in rows]
+def parked(connection: apsw.Connection, destination: str, after: int) -> tuple[list[ParkedEvent], int | None]:
+    """By number, some after `after`; and where to go on, None at the end. Raises Damaged."""
+    found: list[ParkedEvent] = []
+    read = 0
+    statement = "SELECT number, row FROM parked WHERE destination = ? AND number > ? ORDER BY number"
+    rows = connection.execute(statement, (destination, after))
+    for number, row in rows:
+        found.append(unpacked(row, ParkedEvent))
+        read += len(row)
+        if read >= SLICE_BYTES or len(found) == SLICE_ROWS:
+            rows.close()
+            return found, number
+    return found, None
 
 
-def destinations(connection: apsw.Connection) -> list[DestinationRow]:
-    """By name. Raises Damaged."""
+def destinations(connection: apsw.Connection, dead: Mapping[str, int]) -> list[DestinationRow]:
+    """By name; `dead` is how many dead letters each has. Raises Damaged."""
     rows = all_rows(connection, "SELECT name, row FROM accounts ORDER BY name")
     waiting: dict[str, int] = dict(
         all_rows(connection, "SELECT destination, count(*) FROM parked GROUP BY destination")
     )
-    dead: dict[str, int] = dict(all_rows(connection, "SELECT destination, count(*) FROM dead GROUP BY destination"))
     gaps: dict[str, list[Gap]] = {}
     for name, row in all_rows(connection, "SELECT destination, row FROM gaps ORDER BY first"):
         gaps.setdefault(name, []).append(unpacked(row, Gap))

@@ -15,7 +15,7 @@ from doorstep.engine.errors import FqlError
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.desk import LetterQuery, Replay
 from doorstep.engine.journal.letters import SLICE_ROWS
-from doorstep.engine.journal.local_desk import LocalDesk, Stepped
+from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import (
     Changes,
@@ -26,6 +26,7 @@ from doorstep.engine.journal.records import (
     Try,
     open_chunk,
 )
+from doorstep.engine.journal.stepping import Stepped
 from doorstep.engine.journal.storage import OnTheSpot
 from doorstep.engine.journal.store import Arrival, Commit, Store, hash_of
 from doorstep.engine.model.envelope import Chunk

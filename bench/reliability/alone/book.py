@@ -1,0 +1,213 @@
+"""What a journal has promised, when it did, and whether a folder keeps it. Pure.
+
+Event `n` of the facts is the one with sequence number `n`. Sets of events are integers, bit `n` for event `n`: comparing two is
+comparing two numbers, and fifty thousand folders are judged in no time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from ..facts import Facts
+
+
+class Page(NamedTuple):
+    """Where one destination stands: which events are settled, and where those are that were not delivered."""
+
+    settled: int
+    parked: int = 0
+    dead: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """A parked event, or a dead letter, is settled, and is not both."""
+        return not ((self.parked | self.dead) & ~self.settled or self.parked & self.dead)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder holds."""
+
+    end: int
+    held: int
+    """Events that can be read, and are what they must be ..."""
+    altered: int
+    """... and that can be read, and are not."""
+    named: int
+    """Events of which it is said that they are missing."""
+    pages: dict[str, Page]
+    doubled: int = 0
+    """Dead letters that are there twice."""
+    lost: bool = False
+    """Whether it says that acknowledged events are missing."""
+
+
+class Problems(msgspec.Struct, kw_only=True):
+    """What was promised and is not kept: numbers of events, or of destinations, and a few words about the first ones."""
+
+    lost: int = 0
+    altered: int = 0
+    ahead: int = 0
+    """Destinations that stand where they never stood, or where they had not come yet."""
+    behind: int = 0
+    """Destinations that stand before what was written down."""
+    doubled: int = 0
+    reused: int = 0
+    """Numbers that would be given twice."""
+    examples: list[str] = []
+
+    def add(self, other: Problems) -> None:
+        """Puts both together."""
+        for name in ("lost", "altered", "ahead", "behind", "doubled", "reused"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.examples = [*self.examples, *other.examples][:20]
+
+    @property
+    def none(self) -> bool:
+        """Whether all is well."""
+        return not (self.lost or self.altered or self.ahead or self.behind or self.doubled or self.reused)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """For a record."""
+        names = ("lost", "altered", "ahead", "behind", "doubled", "reused")
+        return {name: float(getattr(self, name)) for name in names}
+
+
+class Book:
+    """Of one journal. `place` says where in the record of the disk we are: 0 forever, if there is none."""
+
+    def __init__(self, facts: Facts, place: Callable[[], int] = lambda: 0) -> None:
+        self.facts = facts
+        self._place = place
+        self._lines: list[bytes] = []
+        self._acked: tuple[list[int], list[int]] = ([], [])
+        self._pages: dict[str, _Story] = {}
+
+    # Promises ----------------------------------------------------------------------------------------------------
+
+    def acked(self, first: int, count: int) -> None:
+        """These were acknowledged, just now."""
+        places, sets = self._acked
+        places.append(self._place())
+        sets.append((sets[-1] if sets else 0) | run(first, first + count))
+
+    def began(self, name: str, page: Page) -> None:
+        """A destination is there, as new, or as it was found: what it had come to and is not in the file is forgotten."""
+        self._story(name).found(self._place(), page)
+
+    def decided(self, name: str, page: Page) -> None:
+        """It came to this: about to be noted."""
+        assert page.is_sound
+        self._story(name).decided(self._place(), page)
+
+    def written(self, name: str, page: Page) -> None:
+        """That it came to this is durable: so it was said."""
+        self._story(name).written(self._place(), page)
+
+    def _story(self, name: str) -> _Story:
+        return self._pages.setdefault(name, _Story())
+
+    # Judging -----------------------------------------------------------------------------------------------------
+
+    def event(self, number: int) -> bytes:
+        """The event that must have that number."""
+        while number >= len(self._lines):
+            self._lines.append(self.facts.event(len(self._lines)))
+        return self._lines[number]
+
+    def acked_by(self, boundary: int | None = None) -> int:
+        """The events acknowledged before that."""
+        places, sets = self._acked
+        count = len(places) if boundary is None else bisect_right(places, boundary)
+        return sets[count - 1] if count else 0
+
+    def judge(self, found: Found, boundary: int | None = None) -> Problems:
+        """Everything against what had been promised by `boundary` (None: by now). What each destination has settled may be gone."""
+        acked = self.acked_by(boundary)
+        pages = [found.pages.get(name, Page(0)) for name in self._pages if self._pages[name].counts(boundary)]
+        settled = acked
+        for page in pages:
+            settled &= page.settled
+        lost = acked & ~found.held & ~(settled if pages else 0)
+        problems = Problems(
+            lost=lost.bit_count(),
+            altered=found.altered.bit_count(),
+            doubled=found.doubled,
+            reused=max(0, acked.bit_length() - found.end),
+        )
+        if lost or found.lost:
+            problems.lost += found.lost
+            problems.examples.append(f"lost {numbers(lost)}, {'said' if found.lost else 'unsaid'}")
+        for name, story in self._pages.items():
+            self._judge_page(name, story, found, boundary, problems)
+        return problems
+
+    def _judge_page(self, name: str, story: _Story, found: Found, boundary: int | None, problems: Problems) -> None:
+        page = found.pages.get(name)
+        candidates, must = story.candidates(boundary)
+        if page is None:
+            problems.behind += must
+            return
+        if page not in candidates:
+            problems.ahead += 1
+            near = candidates[-1] if candidates else Page(0)
+            differences = [numbers(one ^ other) for one, other in zip(page, near, strict=True)]
+            problems.examples.append(f"{name} stands where it never did: {differences} (settled, parked, dead)")
+
+
+class _Story:
+    """Of one destination: all that it came to, and from which moment on it may not be before that."""
+
+    def __init__(self) -> None:
+        self._places: list[int] = []
+        self._pages: list[Page] = []
+        self._written: tuple[list[int], list[int]] = ([], [])
+
+    def decided(self, place: int, page: Page) -> None:
+        self._places.append(place)
+        self._pages.append(page)
+
+    def found(self, place: int, page: Page) -> None:
+        self.decided(place, page)
+
+    def written(self, place: int, page: Page) -> None:
+        places, indexes = self._written
+        since = indexes[-1] if indexes else 0
+        places.append(place)
+        indexes.append(max(index for index in range(since, len(self._pages)) if self._pages[index] == page))
+
+    def counts(self, boundary: int | None) -> bool:
+        return boundary is None or bool(self._written[0]) and self._written[0][0] <= boundary
+
+    def candidates(self, boundary: int | None) -> tuple[list[Page], bool]:
+        """What it may have come to by then, and whether it must be there at all."""
+        places, indexes = self._written
+        if boundary is None:
+            past, until = len(places), len(self._pages)
+        else:
+            past, until = bisect_right(places, boundary), bisect_right(self._places, boundary)
+        since = indexes[past - 1] if past else 0
+        return self._pages[since:until], past > 0
+
+
+def run(first: int, end: int) -> int:
+    """The set of `first` to `end - 1`."""
+    return (1 << end) - (1 << first) if end > first else 0
+
+
+def set_of(members: Iterable[int]) -> int:
+    """The set of these."""
+    found = 0
+    for member in members:
+        found |= 1 << member
+    return found
+
+
+def numbers(members: int) -> str:
+    """A set, for people."""
+    found = [n for n in range(members.bit_length()) if members >> n & 1]
+    return f"{found[:6]}{f' and {len(found) - 6} more' if len(found) > 6 else ''}"

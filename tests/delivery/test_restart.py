@@ -1,0 +1,207 @@
+"""A fleet on the journal on disk, under virtual time: it ends or dies, another begins, and nobody could tell from what arrives.
+
+Also the wall clock, which may jump as it likes: it is asked only for what outlives the process.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from doorstep.engine.clock import Clock
+from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal import store as store_module
+from doorstep.engine.policy.retry import RetrySettings
+from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.telemetry import IntakeCounters
+
+pytestmark = pytest.mark.anyio
+DAY_S = 86400.0
+
+
+@pytest.fixture(autouse=True)
+def small_ballast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "BALLAST_BYTES", 4096)
+
+
+class Wall:
+    """The wall clock: as far from the virtual one as it was last set."""
+
+    def __init__(self) -> None:
+        self.offset_s = 1_700_000_000.0
+
+    def utc(self) -> float:
+        return anyio.current_time() + self.offset_s
+
+
+@pytest.fixture
+def life(world: Any, tmp_path: Path) -> Callable[..., Any]:
+    """`async with life() as w:` is one life of an engine whose journal is in `tmp_path / "data"`, or in `folder`."""
+
+    @asynccontextmanager
+    async def make(*, folder: Path = tmp_path / "data", wall: Wall | None = None, fed: int = 0) -> AsyncIterator[Any]:
+        wall = wall or Wall()
+        async with world() as w:
+            w.clock = w.fleet._clock = Clock(utc=wall.utc)
+            opening = open_disk_log(
+                folder, on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
+            )
+            async with opening as log:
+                w.log, w.fed = log, fed
+                yield w
+                await w.fleet.stop(60)
+                w.assert_sums()
+
+    return make
+
+
+def copied(source: Path, target: Path) -> Path:
+    """What another process would find if this one were gone now."""
+    target.mkdir()
+    for name in ("journal.db", "journal.db-wal", "durable"):
+        shutil.copy(source / name, target / name)
+    return target
+
+
+async def feed(w: Any, chunks: int, size: int) -> None:
+    for _ in range(chunks):
+        await w.feed(size)
+        await anyio.sleep(0.01)
+
+
+async def test_a_clean_restart_goes_on_exactly_where_it_stopped(life: Any, receiver: Any) -> None:
+    """Nothing twice, nothing not at all: also of chunks of which the middle was settled first."""
+    seen: Counter[int] = Counter()
+    fed = 0
+    chance = random.Random(3)
+    for _ in range(10):
+        async with life(fed=fed) as w:
+            hook = receiver(lambda ids, now: 200 if chance.random() < 0.5 else 500, latency_s=0.05)
+            w.plan("a", hook, batch=BatchSettings(max_events=7))
+            w.reconcile()
+            assert w.statistics("a").pending_before == fed - sum(seen.values())
+            await feed(w, 5, 40)
+            await anyio.sleep(chance.random())
+            fed = w.fed
+            await w.fleet.stop(60)
+        seen += hook.seen
+    async with life(fed=fed) as w:
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.fleet.drain(3600)
+    seen += hook.seen
+    assert seen == Counter(range(1, 2001))
+
+
+async def test_after_a_crash_everything_arrives_and_at_most_a_moments_worth_twice(
+    life: Any, receiver: Any, tmp_path: Path
+) -> None:
+    seen: Counter[int] = Counter()
+    fed, folder = 0, tmp_path / "data"
+    chance = random.Random(4)
+    lives = 12
+    for number in range(lives):
+        async with life(folder=folder, fed=fed) as w:
+            hook = receiver(latency_s=0.01)
+            w.plan("a", hook, batch=BatchSettings(max_events=5), in_flight=2)
+            w.reconcile()
+            await feed(w, 10, 20)
+            await anyio.sleep(chance.random() * 0.2)
+            await w.log.settled()
+            fed, before = w.fed, hook.seen.copy()
+            folder = copied(folder, tmp_path / f"life-{number}")
+        seen += before
+    async with life(folder=folder, fed=fed) as w:
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.fleet.drain(3600)
+    seen += hook.seen
+    assert set(seen) == set(range(1, 200 * lives + 1))
+    repeats = sum(seen.values()) - len(seen)
+    assert repeats <= lives * (2 * 5 + 2 * 5 * 10)  # in flight, and 100 ms of acks at 10 ms each, two at a time
+
+
+async def test_the_schedule_of_a_parked_event_survives_a_restart(life: Any, receiver: Any) -> None:
+    tries: list[float] = []
+    begin = anyio.current_time()
+    fed = 0
+    for end in (400.0, 4000.0, 30000.0, 90000.0, 3 * DAY_S, 5 * DAY_S):
+        async with life(fed=fed) as w:
+            hook = receiver(lambda ids, now: 500 if 7 in ids else 200)
+            w.plan("a", hook, retry=RetrySettings(preset="webhook"), batch=BatchSettings(max_events=1))
+            w.reconcile()
+            if not fed:
+                await w.feed(20)
+            while anyio.current_time() < begin + end:
+                await w.feed(1)
+                await anyio.sleep(min(300.0, begin + end - anyio.current_time()))
+            fed = w.fed
+            s = w.statistics("a")
+            tries += [at - begin for at, ids, _ in hook.requests if 7 in ids]
+    assert (s.parked, s.dead_lettered) == (0, 1 if tries[-1] > 3 * DAY_S else 0)
+    after = [at - tries[2] for at in tries[2:]]
+    table = [5, 305, 2105, 9305, 27305, 63305, 113705, 185705, 272105]
+    assert len(after) == 10
+    for at, middle in zip(after[1:], table, strict=True):
+        assert 0.8 * middle <= at <= 1.2 * middle + 60
+
+
+async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothing(
+    life: Any, receiver: Any
+) -> None:
+    """Of one second to thirty days, in both directions, while events are parked and across restarts."""
+    chance, wall, cap_s = random.Random(5), Wall(), 60.0
+    tries: dict[int, list[float]] = {}
+    fed = dead = expired = 0
+    for _ in range(10):
+        async with life(wall=wall, fed=fed) as w:
+            begin = anyio.current_time()
+            for times in tries.values():
+                times.append(begin)  # a restart: it waits at most once more as long
+            hook = receiver(lambda ids, now: 500 if len(ids) == 1 and ids[0] % 10 == 0 else 400 if 0 in ids else 200)
+            retry = RetrySettings(preset=None, base=1.0, cap=cap_s)
+            w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
+            w.reconcile()
+            for _ in range(100):
+                wall.offset_s += chance.choice([-1, 1]) * 10 ** chance.uniform(0, 6.4136)
+                await w.feed(1)
+                await anyio.sleep(chance.choice([0.1, 1, 7]))
+            fed = w.fed
+            s = w.statistics("a")
+            dead, expired = dead + s.dead_lettered, expired + s.expired
+            for at, ids, answer in hook.requests:
+                if answer == 500:
+                    tries.setdefault(ids[0], []).append(at)
+            end = anyio.current_time()
+            for times in tries.values():
+                gaps = [later - earlier for earlier, later in zip(times, [*times[1:], end], strict=True)]
+                assert max(gaps) <= cap_s + 10
+                times[:] = times[-1:]
+    assert (fed, dead, expired, len(tries)) == (1000, 0, 0, 100)
+
+
+async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> None:
+    async with life(wall=(wall := Wall())) as w:
+        hook = receiver(lambda ids, now: 500 if 1 in ids else 200)
+        retry = RetrySettings(preset="webhook")
+        w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
+        w.reconcile()
+        await w.feed(1)
+        for _ in range(60):
+            await w.feed(1)
+            await anyio.sleep(60)
+            wall.offset_s += 30 * DAY_S
+        tries = [at for at, ids, _ in hook.requests if 1 in ids]
+    waits = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    assert [wait for wait in waits if wait > 3][0] >= 4
+    assert [wait for wait in waits if wait > 10][0] >= 240
+    assert [wait for wait in waits if wait > 600][0] >= 1440
