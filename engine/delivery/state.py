@@ -95,10 +95,11 @@ class DestinationState:
         self.alarm.ring()
 
     def _unpack(self, rows: Sequence[ParkedEvent]) -> None:
-        """Parked events as they are written. The wall clock may have jumped since: none waits longer than it ever would."""
+        """Parked events as they are written. The wall clock may have jumped since: none waits longer than it was to wait in all."""
         now, utc = self.clock.monotonic(), self.clock.utc()
         for found in rows:
-            waits_s = min(max(0.0, found.due - utc), self.schedule.longest_s)
+            planned_s = found.due - found.tries[-1].at if found.tries else self.schedule.longest_s
+            waits_s = max(0.0, min(found.due - utc, planned_s, self.schedule.longest_s))
             parked = Parked(
                 self.account.envelope(found),
                 since=now - found.waited_s,

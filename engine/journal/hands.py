@@ -1,4 +1,4 @@
-"""The journal's two threads as the desk uses them: questions in short transactions to the one that reads, changes to the one that writes."""
+"""The journal's two threads as the desk uses them: questions go to the one that reads, changes to the one that writes."""
 
 from __future__ import annotations
 

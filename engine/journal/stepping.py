@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import anyio
+import apsw
 import msgspec
 
 from ..model.envelope import Chunk, Envelope, Receipt
@@ -18,7 +20,7 @@ from .explaining import Seen
 from .hands import Hands
 from .letters import Condition
 from .records import ParkedEvent
-from .replaying import Candidate, Events
+from .replaying import Candidate, Events, Letters, Moved
 from .rows import SLICE_BYTES
 
 Choose = Callable[[Chunk], Sequence[str | None] | None]
@@ -64,20 +66,25 @@ class Stepper:
         dead letters were once. At most `BATCH` events at a time.
         """
         max_events = min(max_events, BATCH)
+        filtered: dict[str, int] = {}
+        move: Callable[[apsw.Connection], Moved]
         if replay.kind == "dead":
-            condition = Condition(replay.query)
-            next_letters = partial(
-                replaying.next_letters, job=replay, condition=condition, max_events=max_events, max_bytes=max_bytes
-            )
-            found = await self._hands.read(next_letters)
-            dues, next_at = self._spaced(replay, len(found.letters))
-            moved = await self._hands.write(partial(replaying.move_letters, job=replay, letters=found, dues=dues))
-            return Stepped(replay=moved.replay, parked=moved.parked, next_at=next_at)
-        events = await self._next_events(replay, max_events, max_bytes)
-        events, filtered = await self._chosen(events, choose)
-        dues, next_at = self._spaced(replay, len(events.events))
-        moved = await self._hands.write(partial(replaying.park_events, job=replay, events=events, dues=dues))
+            letters = await self._next_letters(replay, max_events, max_bytes)
+            dues, next_at = self._spaced(replay, len(letters.letters))
+            move = partial(replaying.move_letters, job=replay, letters=letters, dues=dues)
+        else:
+            events, filtered = await self._chosen(await self._next_events(replay, max_events, max_bytes), choose)
+            dues, next_at = self._spaced(replay, len(events.events))
+            move = partial(replaying.park_events, job=replay, events=events, dues=dues)
+        with anyio.CancelScope(shield=True):  # or nobody would take up what was moved before the next start
+            moved = await self._hands.write(move)
         return Stepped(replay=moved.replay, parked=moved.parked, filtered=filtered, next_at=next_at)
+
+    async def _next_letters(self, replay: Replay, max_events: int, max_bytes: int) -> Letters:
+        condition = Condition(replay.query)
+        return await self._hands.read(
+            partial(replaying.next_letters, job=replay, condition=condition, max_events=max_events, max_bytes=max_bytes)
+        )
 
     async def _next_events(self, replay: Replay, max_events: int, max_bytes: int) -> Events:
         matches = Condition(replay.query).matches

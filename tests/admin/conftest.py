@@ -92,6 +92,7 @@ class FakeDesk:
         self.raises: Exception | None = None
         self.hold: anyio.Event | None = None
         self.asked = anyio.Event()
+        self.waiting = 0
         self.page = [a_letter(1), a_letter(2)]
 
     async def count(self, query: LetterQuery) -> list[LetterCount]:
@@ -137,7 +138,11 @@ class FakeDesk:
         self.calls.append(call)
         self.asked.set()
         if self.hold is not None:
-            await self.hold.wait()
+            self.waiting += 1
+            try:
+                await self.hold.wait()
+            finally:
+                self.waiting -= 1
         if self.raises is not None:
             raise self.raises
         return value

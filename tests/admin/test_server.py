@@ -110,6 +110,8 @@ async def test_an_engine_that_ends_under_a_question_leaves_no_doubt_that_it_was_
             clients.start_soon(ask)
             with anyio.fail_after(10):
                 await desk.asked.wait()
+            assert desk.waiting == 1
+        assert desk.waiting == 0
     assert len(caught) == 1
 
 

@@ -127,3 +127,18 @@ def test_with_memory_alone_there_is_no_journal(invoke, write_config):
     done = invoke("dlq", "ls")
     assert done.exit_code == 78
     assert 'engine.durability: is "memory": there is no journal' in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "dlq",
+        *(f"dlq {name}" for name in ("ls", "show", "replay", "export", "import", "purge")),
+        *("replay", "explain", "pause", "resume", "forget"),
+        *("journal", "journal verify", "journal salvage"),
+    ],
+)
+def test_every_command_helps(invoke, command):
+    done = invoke(*command.split(), "--help")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Usage: ")

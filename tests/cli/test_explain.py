@@ -9,7 +9,8 @@ import re
 def test_a_life_is_told_per_destination(doorstep_cli, invoke, receiver, answer, refusing, events, write_config):
     receiver.answers["/bad"] = answer(400)
     write_config(
-        f'[destinations.bad]\ntype = "webhook"\nin_flight = 1\nbatch = {{ max_events = 1 }}\nsettings = {{ url = "{receiver.url("/bad")}" }}\n'
+        '[destinations.bad]\ntype = "webhook"\nin_flight = 1\nbatch = { max_events = 1 }\n'
+        f'settings = {{ url = "{receiver.url("/bad")}" }}\n'
         f'[destinations.good]\ntype = "webhook"\nsettings = {{ url = "{receiver.url("/good")}" }}\n'
         '[destinations.none]\ntype = "webhook"\ntrigger = \'type = "page"\'\n'
         f'settings = {{ url = "{receiver.url("/none")}" }}\n'

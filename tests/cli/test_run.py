@@ -238,7 +238,10 @@ def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):
         ([], "there is no configuration: name a file with -c or $DOORSTEP_CONFIG, or put a doorstep.toml here"),
         (["-c", "missing.toml"], "missing.toml"),
         (["--to", "ftp://x"], "command line: --to: the URL must begin with http:// or https://"),
-        (["--to", "http://x/", "--no-input"], "command line: --no-input: finishes what is in a journal, and there is none"),
+        (
+            ["--to", "http://x/", "--no-input"],
+            "command line: --no-input: finishes what is in a journal, and there is none",
+        ),
         (
             ["--to", "http://x/", "--data-dir", "d", "--leftovers", "left"],
             "command line: --leftovers: what is left stays in the journal, for the next run; leave this out",

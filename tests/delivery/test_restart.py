@@ -10,6 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ async def test_the_schedule_of_a_parked_event_survives_a_restart(life: Any, rece
     tries: list[float] = []
     begin = anyio.current_time()
     fed = 0
-    for end in (400.0, 4000.0, 30000.0, 90000.0, 3 * DAY_S, 5 * DAY_S):
+    for end in (100.0, 1000.0, 3000.0, 12000.0):
         async with life(fed=fed) as w:
             hook = receiver(lambda ids, now: 500 if 7 in ids else 200)
             w.plan("a", hook, retry=RetrySettings(preset="webhook"), batch=BatchSettings(max_events=1))
@@ -143,21 +144,18 @@ async def test_the_schedule_of_a_parked_event_survives_a_restart(life: Any, rece
                 await w.feed(20)
             while anyio.current_time() < begin + end:
                 await w.feed(1)
-                await anyio.sleep(min(300.0, begin + end - anyio.current_time()))
+                await anyio.sleep(min(30.0, begin + end - anyio.current_time()))
             fed = w.fed
             s = w.statistics("a")
             tries += [at - begin for at, ids, _ in hook.requests if 7 in ids]
-    assert (s.parked, s.dead_lettered) == (0, 1 if tries[-1] > 3 * DAY_S else 0)
-    after = [at - tries[2] for at in tries[2:]]
-    table = [5, 305, 2105, 9305, 27305, 63305, 113705, 185705, 272105]
-    assert len(after) == 10
-    for at, middle in zip(after[1:], table, strict=True):
-        assert 0.8 * middle <= at <= 1.2 * middle + 60
+    assert (s.parked, s.dead_lettered) == (1, 0)
+    after = [at - tries[-5] for at in tries[-4:]]
+    assert 3 <= len(tries) - 4 <= 6
+    for at, middle in zip(after, [5, 305, 2105, 9305], strict=True):
+        assert 0.8 * middle <= at <= 1.2 * middle + 1
 
 
-async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothing(
-    life: Any, receiver: Any
-) -> None:
+async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothing(life: Any, receiver: Any) -> None:
     """Of one second to thirty days, in both directions, while events are parked and across restarts."""
     chance, wall, cap_s = random.Random(5), Wall(), 60.0
     tries: dict[int, list[float]] = {}
@@ -167,7 +165,7 @@ async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothi
             begin = anyio.current_time()
             for times in tries.values():
                 times.append(begin)  # a restart: it waits at most once more as long
-            hook = receiver(lambda ids, now: 500 if len(ids) == 1 and ids[0] % 10 == 0 else 400 if 0 in ids else 200)
+            hook = receiver(lambda ids, now: 500 if len(ids) == 1 and ids[0] % 100 == 50 else 200)
             retry = RetrySettings(preset=None, base=1.0, cap=cap_s)
             w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
             w.reconcile()
@@ -186,7 +184,7 @@ async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothi
                 gaps = [later - earlier for earlier, later in zip(times, [*times[1:], end], strict=True)]
                 assert max(gaps) <= cap_s + 10
                 times[:] = times[-1:]
-    assert (fed, dead, expired, len(tries)) == (1000, 0, 0, 100)
+    assert (fed, dead, expired, len(tries)) == (1000, 0, 0, 10)
 
 
 async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> None:
@@ -196,12 +194,12 @@ async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> No
         w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
         w.reconcile()
         await w.feed(1)
-        for _ in range(60):
+        for _ in range(2500):
             await w.feed(1)
-            await anyio.sleep(60)
+            await anyio.sleep(1)
             wall.offset_s += 30 * DAY_S
         tries = [at for at, ids, _ in hook.requests if 1 in ids]
-    waits = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
-    assert [wait for wait in waits if wait > 3][0] >= 4
-    assert [wait for wait in waits if wait > 10][0] >= 240
-    assert [wait for wait in waits if wait > 600][0] >= 1440
+    # The first are the quick ones, made while nothing else has got through.
+    waits = [later - earlier for earlier, later in pairwise(tries)][-3:]
+    for wait, middle in zip(waits, [5, 300, 1800], strict=True):
+        assert 0.8 * middle <= wait <= 1.2 * middle + 1

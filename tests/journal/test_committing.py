@@ -70,7 +70,9 @@ def written(folder: Path, name: str = "a") -> Position | None:
 # When it writes ------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_noted_is_in_the_file_within_fifty_milliseconds(open_log: Any, events: Any, tmp_path: Path) -> None:
+async def test_what_was_noted_is_in_the_file_within_fifty_milliseconds(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
     async with open_log("disk", tmp_path, []) as log:
         account = log.account("a")
         positions = [Position(1)]
@@ -237,9 +239,7 @@ async def test_where_not_even_a_cursor_fits_it_is_saved_as_soon_as_it_does(
         await account.write_down()
         disk.fault = disk.wholly_full
         account.follow(lambda: Position(1, ()))
-        account.park(
-            _envelope(events), due=anyio.current_time() + 5, waited_s=0.0, attempts=1, tries=[], replay=None
-        )
+        account.park(_envelope(events), due=anyio.current_time() + 5, waited_s=0.0, attempts=1, tries=[], replay=None)
         async with anyio.create_task_group() as group:
             group.start_soon(account.write_down)
             await anyio.sleep(30)
@@ -327,9 +327,13 @@ async def test_a_disk_that_fails_for_five_seconds_ends_the_engine_and_says_so(
 ) -> None:
     stored: list[Chunk] = []
     begin = anyio.current_time()
-    with pytest.raises(JournalError, match="disk I/O error"):
+
+    async def run() -> None:
         async with open_log("disk", tmp_path, stored) as log:
             disk.fault = disk.broken
             await (await log.take(events(1, 2), "shop")).stored()
+
+    with pytest.raises(JournalError, match="disk I/O error"):
+        await run()
     assert 5.0 <= anyio.current_time() - begin <= 6.0
     assert stored == []

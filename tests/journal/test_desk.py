@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import apsw
 import msgspec
 import pytest
@@ -346,6 +347,23 @@ async def test_a_replay_cut_off_at_every_transaction_sends_each_event_once(tmp_p
         left = sorted(one.number for one in await bench.desk.letters(LetterQuery(), limit=2000))
         assert left == [number for number in range(1, 1001) if number not in set(wanted)]
         assert len(seen) >= 16
+
+
+async def test_who_is_cancelled_while_a_step_is_written_learns_what_was_moved(bench):
+    bench.commit(changes("hook", 99, dead=[letter_of(1)]))
+    await bench.desk.replay(Replay(destination="hook", kind="dead"))
+    (job,) = await bench.desk.replays()
+    stepped: list[Stepped] = []
+
+    class Cancelling(OnTheSpot):
+        async def run(self, job: Callable[[], Any]) -> Any:
+            scope.cancel()
+            return await super().run(job)
+
+    desk = LocalDesk(bench.store, bench.queries, Cancelling(), OnTheSpot(), utc=lambda: NOW)
+    with anyio.CancelScope() as scope:
+        stepped.append(await desk.step(job))
+    assert [one.number for one in stepped[0].parked] == bench.parked() == [1]
 
 
 async def test_a_step_from_a_stale_job_moves_nothing(bench):

@@ -1,7 +1,7 @@
 """Both logs beside a model in plain Python, whatever is done to them; the one on disk is also closed, crashed and opened again.
 
-The heart of it: everything that is kept of a destination is one value, and what is found after a crash is a value that it once had, at or after
-the last time it was written down. So nothing is half done: an event is unsettled, parked, dead or delivered, never two of these or none.
+The heart of it: everything that is kept of a destination is one value, and what is found after a crash is a value that it once had, at or
+after the last time it was written down. So nothing is half done: an event is unsettled, parked, dead or delivered, never two of these or none.
 """
 
 from __future__ import annotations
@@ -244,10 +244,10 @@ class Play:
 
     def _same(self, chunk: Chunk, number: int) -> None:
         assert chunk.first == number
-        for number, envelope in enumerate(chunk.envelopes, number):
-            assert (envelope.number, (envelope.line, envelope.receipt.source)) == (number, self.accepted[number])
+        for expected, envelope in enumerate(chunk.envelopes, number):
+            assert (envelope.number, (envelope.line, envelope.receipt.source)) == (expected, self.accepted[expected])
             assert envelope.event.messageId == f"m-{_n(envelope.line)}"
-            assert envelope.receipt.received == self.envelopes[number].receipt.received
+            assert envelope.receipt.received == self.envelopes[expected].receipt.received
 
     async def settle(self, which: int, bits: int) -> None:
         place = self._place(which)
@@ -351,7 +351,7 @@ class Play:
         statistics = self.log.statistics()
         (used,) = self._ask("SELECT coalesce(sum(size), 0) FROM chunks")[0]
         assert statistics.used_bytes == used
-        firsts = {first: count for first, count in self._ask("SELECT first, count FROM chunks")}
+        firsts = dict(self._ask("SELECT first, count FROM chunks"))
         held = {number for first, count in firsts.items() for number in range(first, first + count)}
         for place in self.places.values():
             if not place.may_miss:

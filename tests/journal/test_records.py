@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from doorstep.engine.journal.records import (
@@ -65,7 +67,7 @@ def test_numbers_as_runs(numbers: list[int], ranges: list[tuple[int, int]]) -> N
 def test_runs_hold_the_numbers_that_they_were_made_of_and_no_others(chosen: set[int]) -> None:
     ranges = ranges_of(sorted(chosen))
     assert [number for first, last in ranges for number in range(first, last + 1)] == sorted(chosen)
-    assert all(one[1] + 1 < other[0] for one, other in zip(ranges, ranges[1:], strict=False))
+    assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))
 
 
 def test_a_history_keeps_the_first_try_and_the_latest() -> None:

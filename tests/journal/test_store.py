@@ -394,7 +394,9 @@ def test_sqlites_errors_become_ours() -> None:
 
 def test_rows_of_attempts_have_a_bounded_span(new: Any, folder: Path) -> None:
     span = store_module.ATTEMPT_SPAN
-    attempt = Attempt(1.0, 5, "delivered", "", 200, 1, [(1, 5), (span - 1, span - 1), (span, span + 3), (9 * span, 9 * span)])
+    attempt = Attempt(
+        1.0, 5, "delivered", "", 200, 1, [(1, 5), (span - 1, span - 1), (span, span + 3), (9 * span, 9 * span)]
+    )
     new().commit(Commit(changes=[changes(attempts=[attempt])]))
     rows = ask(folder, "SELECT low, high, row FROM attempts ORDER BY low")
     assert [(low, high) for low, high, _ in rows] == [(1, span - 1), (span, span + 3), (9 * span, 9 * span)]

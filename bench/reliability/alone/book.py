@@ -85,7 +85,7 @@ class Book:
         self._place = place
         self._lines: list[bytes] = []
         self._acked: tuple[list[int], list[int]] = ([], [])
-        self._pages: dict[str, _Story] = {}
+        self._stories: dict[str, _Story] = {}
 
     # Promises ----------------------------------------------------------------------------------------------------
 
@@ -95,21 +95,23 @@ class Book:
         places.append(self._place())
         sets.append((sets[-1] if sets else 0) | run(first, first + count))
 
-    def began(self, name: str, page: Page) -> None:
-        """A destination is there, as new, or as it was found: what it had come to and is not in the file is forgotten."""
-        self._story(name).found(self._place(), page)
+    def began(self, name: str, page: Page, *, is_new: bool) -> None:
+        """A destination is there. If it is not new, the file says that it is there, whatever it had come to before a crash."""
+        if name not in self._stories:
+            self._stories[name] = _Story(self._place(), page)
+        else:
+            self.decided(name, page)
+        if not is_new:
+            self.written(name, page)
 
     def decided(self, name: str, page: Page) -> None:
-        """It came to this: about to be noted."""
+        """It came to this: about to be written."""
         assert page.is_sound
-        self._story(name).decided(self._place(), page)
+        self._stories[name].decided(self._place(), page)
 
     def written(self, name: str, page: Page) -> None:
         """That it came to this is durable: so it was said."""
-        self._story(name).written(self._place(), page)
-
-    def _story(self, name: str) -> _Story:
-        return self._pages.setdefault(name, _Story())
+        self._stories[name].written(self._place(), page)
 
     # Judging -----------------------------------------------------------------------------------------------------
 
@@ -120,59 +122,52 @@ class Book:
         return self._lines[number]
 
     def acked_by(self, boundary: int | None = None) -> int:
-        """The events acknowledged before that."""
+        """The events acknowledged by then."""
         places, sets = self._acked
-        count = len(places) if boundary is None else bisect_right(places, boundary)
+        count = _count(places, boundary)
         return sets[count - 1] if count else 0
 
     def judge(self, found: Found, boundary: int | None = None) -> Problems:
-        """Everything against what had been promised by `boundary` (None: by now). What each destination has settled may be gone."""
+        """Everything against what had been promised by `boundary` (None: by now). What every destination has settled may be gone."""
         acked = self.acked_by(boundary)
-        pages = [found.pages.get(name, Page(0)) for name in self._pages if self._pages[name].counts(boundary)]
-        settled = acked
-        for page in pages:
-            settled &= page.settled
-        lost = acked & ~found.held & ~(settled if pages else 0)
         problems = Problems(
-            lost=lost.bit_count(),
-            altered=found.altered.bit_count(),
-            doubled=found.doubled,
-            reused=max(0, acked.bit_length() - found.end),
+            altered=found.altered.bit_count(), doubled=found.doubled, reused=max(0, acked.bit_length() - found.end)
         )
-        if lost or found.lost:
-            problems.lost += found.lost
-            problems.examples.append(f"lost {numbers(lost)}, {'said' if found.lost else 'unsaid'}")
-        for name, story in self._pages.items():
-            self._judge_page(name, story, found, boundary, problems)
+        needless = acked
+        for name, story in self._stories.items():
+            if story.has_begun(boundary):
+                page = found.pages.get(name, story.first)
+                needless &= page.settled
+                self._judge_page(name, story, found, boundary, problems)
+        lost = acked & ~found.held & ~needless
+        problems.lost = lost.bit_count() + found.lost
+        if problems.lost:
+            problems.examples.append(f"lost {numbers(lost)}, and {'it says so' if found.lost else 'it says nothing'}")
         return problems
 
     def _judge_page(self, name: str, story: _Story, found: Found, boundary: int | None, problems: Problems) -> None:
         page = found.pages.get(name)
-        candidates, must = story.candidates(boundary)
+        candidates = story.candidates(boundary)
         if page is None:
-            problems.behind += must
-            return
-        if page not in candidates:
+            problems.behind += bool(self.acked_by(boundary) & ~story.first.settled)
+        elif page not in candidates:
             problems.ahead += 1
-            near = candidates[-1] if candidates else Page(0)
-            differences = [numbers(one ^ other) for one, other in zip(page, near, strict=True)]
-            problems.examples.append(f"{name} stands where it never did: {differences} (settled, parked, dead)")
+            differences = [numbers(one ^ other) for one, other in zip(page, candidates[-1], strict=True)]
+            problems.examples.append(f"{name} is not where it was: {differences} (settled, parked, dead)")
 
 
 class _Story:
     """Of one destination: all that it came to, and from which moment on it may not be before that."""
 
-    def __init__(self) -> None:
-        self._places: list[int] = []
-        self._pages: list[Page] = []
+    def __init__(self, place: int, first: Page) -> None:
+        self.first = first
+        self._places = [place]
+        self._pages = [first]
         self._written: tuple[list[int], list[int]] = ([], [])
 
     def decided(self, place: int, page: Page) -> None:
         self._places.append(place)
         self._pages.append(page)
-
-    def found(self, place: int, page: Page) -> None:
-        self.decided(place, page)
 
     def written(self, place: int, page: Page) -> None:
         places, indexes = self._written
@@ -180,18 +175,19 @@ class _Story:
         places.append(place)
         indexes.append(max(index for index in range(since, len(self._pages)) if self._pages[index] == page))
 
-    def counts(self, boundary: int | None) -> bool:
-        return boundary is None or bool(self._written[0]) and self._written[0][0] <= boundary
+    def has_begun(self, boundary: int | None) -> bool:
+        return _count(self._places, boundary) > 0
 
-    def candidates(self, boundary: int | None) -> tuple[list[Page], bool]:
-        """What it may have come to by then, and whether it must be there at all."""
+    def candidates(self, boundary: int | None) -> list[Page]:
+        """What it may have come to by then."""
         places, indexes = self._written
-        if boundary is None:
-            past, until = len(places), len(self._pages)
-        else:
-            past, until = bisect_right(places, boundary), bisect_right(self._places, boundary)
-        since = indexes[past - 1] if past else 0
-        return self._pages[since:until], past > 0
+        past = _count(places, boundary)
+        return self._pages[indexes[past - 1] if past else 0 : _count(self._places, boundary)]
+
+
+def _count(places: list[int], boundary: int | None) -> int:
+    """How many of these moments are not after `boundary`."""
+    return len(places) if boundary is None else bisect_right(places, boundary)
 
 
 def run(first: int, end: int) -> int:

@@ -6,26 +6,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import trio.testing
 from doorstep.engine.clock import Clock
 from doorstep.engine.journal import DiskLog, open_disk_log
-from doorstep.engine.journal.committing import Limits
 from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.journal.records import Gap, Position, open_chunk
 from doorstep.engine.model import Decoded, LineDecoder, Lines
 from doorstep.engine.model.envelope import Envelope
-from doorstep.engine.model.outcome import Rejected
+from doorstep.engine.model.outcome import Failure
 from doorstep.engine.telemetry import IntakeCounters
 
-from .book import Book, run
+from .book import Book, Page
 from .found import page_of
 
 EPOCH = 1_700_000_000.0
+NAMES = ("one", "two", "three")
 OPEN_CHUNKS = 3
 """A destination has at most so many under way."""
+REFUSED = Failure(fault="event", reason="http_400", status=400)
 PLAN = PlanRecord(integration="Webhook")
 
 T = TypeVar("T")
@@ -36,13 +37,29 @@ def live(main: Callable[[], Awaitable[T]]) -> T:
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+@asynccontextmanager
+async def open_life(
+    folder: Path, book: Book, random: Random, names: Sequence[str] = NAMES, *, vfs: str | None = None, **options: Any
+) -> AsyncIterator[Life]:
+    """Opens the journal, whoever's it was, with these destinations. Options are those of `open_disk_log`."""
+    clock = Clock(utc=lambda: EPOCH + anyio.current_time())
+    options = {"threads": False, **options}
+    async with open_disk_log(
+        folder, on_stored=lambda chunk: None, clock=clock, counters=IntakeCounters(), vfs=vfs, **options
+    ) as log:
+        _, queries, _, reader = log.parts
+        letters = await reader.run(queries.connection.execute("SELECT destination, number FROM dead").fetchall)
+        dead = {name: {number for destination, number in letters if destination == name} for name in names}
+        yield Life(log, book, random, [Destination(log, name, book, random, dead[name]) for name in names])
+
+
 class Life:
     """One opening of a journal: events in, and destinations that settle them. Numbers of events go on where the journal does."""
 
-    def __init__(self, log: DiskLog, book: Book, random: Random, names: Sequence[str]) -> None:
-        self.log, self._book, self._random = log, book, random
+    def __init__(self, log: DiskLog, book: Book, random: Random, destinations: Sequence[Destination]) -> None:
+        self.log, self.destinations = log, destinations
+        self._book, self._random = book, random
         self._next = log.end
-        self.destinations = [Destination(log, name, book, random) for name in names]
 
     async def take(self, most: int = 8) -> None:
         """A few events from one client; returns when they are acknowledged."""
@@ -81,7 +98,7 @@ class Life:
 class Destination:
     """What an actor is to the journal, and nothing more."""
 
-    def __init__(self, log: DiskLog, name: str, book: Book, random: Random) -> None:
+    def __init__(self, log: DiskLog, name: str, book: Book, random: Random, dead: set[int]) -> None:
         self.name = name
         self.missed: list[Gap] = []
         self._log, self._book, self._random = log, book, random
@@ -91,9 +108,10 @@ class Destination:
         self._open = {chunk.first: chunk.flags for chunk in self._account.position.open}
         self._envelopes: dict[int, Envelope] = {}
         self._parked = {row.number: self._account.envelope(row) for row in self._account.parked}
-        self._dead: set[int] = set()
+        self._dead = dead
         self._account.follow(self._where)
         self._account.uses("plan", PLAN)
+        self._book.began(name, self._page(), is_new=self._account.is_new)
 
     @property
     def is_behind(self) -> bool:
@@ -174,7 +192,7 @@ class Destination:
 
     def _bury(self, envelope: Envelope) -> None:
         self._dead.add(envelope.number)
-        self._account.bury(envelope, Rejected("http_400", status=400), [], "plan")
+        self._account.bury(envelope, REFUSED, [], "plan")
 
     async def write_down(self) -> None:
         """Has it written, and holds the journal to it."""
@@ -182,16 +200,11 @@ class Destination:
         await self._account.write_down()
         self._book.written(self.name, page)
 
-    def begin(self, dead: set[int]) -> None:
-        """Tells the book where it stands at first."""
-        self._dead = dead
-        self._book.began(self.name, self._page())
-
     def _tell(self) -> None:
         # The step that came before has noted it, and nothing was written since: there was no `await` in between.
         self._book.decided(self.name, self._page())
 
-    def _page(self):
+    def _page(self) -> Page:
         return page_of(self._where(), sorted(self._parked), sorted(self._dead))
 
     def _where(self) -> Position:

@@ -1,8 +1,8 @@
-"""Writes `format-1/`: a journal as version 1 of the format has it, for `test_opening.py`. Run it again only while no user has such a journal:
+"""Writes `format-1/`: a journal as version 1 of the format has it, for `test_opening.py`. The file is packed: most of its pages are empty.
 
     python tests/journal/golden/make.py
 
-The file is packed: most of its pages are empty.
+Run it again only while no user has a journal of that format.
 """
 
 from __future__ import annotations
@@ -82,7 +82,14 @@ def changes() -> Changes:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        store.commit(Commit(arrivals=[arrival("shop", 1700000000.5, 1, 2, digests=bytes(range(32))), arrival("till", 1700000001.0, 3)]))
+        store.commit(
+            Commit(
+                arrivals=[
+                    arrival("shop", 1700000000.5, 1, 2, digests=bytes(range(32))),
+                    arrival("till", 1700000001.0, 3),
+                ]
+            )
+        )
         store.commit(Commit(arrivals=[arrival("shop", 1700000002.0, 4)], changes=[changes()]))
         store.commit(Commit(arrivals=[arrival("shop", 1700000003.0, 5, 6)]))
         store.work(lambda connection: connection.execute("UPDATE journal SET id = '0f1e2d3c', created = 1700000000"))
