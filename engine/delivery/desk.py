@@ -9,6 +9,7 @@ from ..clock import Clock
 from ..journal import DiskLog
 from ..journal.desk import Replay
 from ..journal.local_desk import LocalDesk
+from ..journal.stepping import Choose
 from .fleet import Fleet
 from .replaying import Replayer
 
@@ -19,7 +20,7 @@ class RunningDesk(LocalDesk):
     def __init__(
         self, log: DiskLog, fleet: Fleet, clock: Clock, spec: Literal["segment", "any"], known: Callable[[], list[str]]
     ) -> None:
-        super().__init__(*log.parts, utc=clock.utc, spec=spec)
+        super().__init__(*log.parts, utc=clock.utc, spec=spec, chooses=lambda name: _choose(fleet, name))
         self._fleet = fleet
         self._configured = known
         self.replayer = Replayer(self, fleet.state_of, clock)
@@ -51,3 +52,8 @@ class RunningDesk(LocalDesk):
             return
         state.pause(paused)
         await state.account.write_down()
+
+
+def _choose(fleet: Fleet, name: str) -> Choose | None:
+    state = fleet.state_of(name)
+    return state.scan if state else None

@@ -50,7 +50,7 @@ class DiskAccount:
         self._dead: list[DeadLetter] = []
         self._attempts: dict[object, Attempt] = {}
         self._gaps: list[Gap] = []
-        self._version, self._plan = "", b""
+        self._version, self._plan, self._used_from = "", b"", 0
 
     # Reading -----------------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class DiskAccount:
 
     def uses(self, version: str, plan: PlanRecord) -> None:
         """See `Account`."""
-        self._version, self._plan = version, msgspec.json.encode(plan)
+        self._version, self._plan, self._used_from = version, msgspec.json.encode(plan), self._where().scan
         self._log.note(self)
 
     def stand(self, standing: Standing) -> None:
@@ -211,6 +211,7 @@ class DiskAccount:
             gaps=self._gaps,
             version=self._version,
             plan=self._plan,
+            used_from=self._used_from,
         )
         self._parked, self._dead, self._attempts, self._gaps = {}, [], {}, []
         self._version, self._plan = "", b""

@@ -9,22 +9,20 @@ of an event that may have been: what a damaged chunk or a deleted one leaves is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import apsw
 import msgspec
 
-from ..model.envelope import Envelope
 from .blob import Damaged, decode
 from .desk import Life, Story
 from .letters import letters_of
+from .plans import PlanRecord
 from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
 from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, unpacked
 from .store import ATTEMPT_SPAN, hash_of, unsealed
-
-Why = Callable[[str, str, Envelope], str | None]
-"""`why(destination, version, envelope)`: what the plan of that version has against the event, if anything."""
 
 _ROW_BYTES = 1000
 """What a row of `ids` costs to read beside its bytes, so that many small ones do not keep a transaction open for longer."""
@@ -232,6 +230,17 @@ def _version(connection: apsw.Connection, name: str, number: int) -> str:
         number,
     )
     return row[0] if row else ""
+
+
+def plans_of(connection: apsw.Connection, versions: Sequence[str]) -> dict[str, PlanRecord]:
+    """What those plans said, of those that can be read."""
+    found = {}
+    for version in versions:
+        row = first_row(connection, "SELECT content FROM plans WHERE hash = ?", version)
+        with suppress(Damaged, msgspec.DecodeError):
+            if row:
+                found[version] = msgspec.json.decode(unsealed(row[0]), type=PlanRecord)
+    return found
 
 
 def _began(connection: apsw.Connection, name: str) -> int | None:

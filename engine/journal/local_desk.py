@@ -9,13 +9,15 @@ that runs, `pause`, `resume` and `forget` are the engine's own to do: it holds i
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Literal, TypeVar
 
+from ..errors import FqlError
 from . import explaining, replaying, standing
 from . import letters as table
 from .desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
-from .explaining import Seen, Why
+from .explaining import Seen
 from .hands import Hands
 from .letters import Condition
 from .opening import restorer
@@ -42,14 +44,12 @@ class LocalDesk:
         utc: Callable[[], float],
         spec: Literal["segment", "any"] = "segment",
         known: Collection[str] = (),
-        why: Why | None = None,
         chooses: Callable[[str], Choose | None] | None = None,
     ) -> None:
         """`known`: destinations that are configured, which may be new to the journal. `chooses`: how each of them chooses its events."""
         self._hands = Hands(store, queries, writer, reader)
         self._restore = restorer(spec)
         self._known = known
-        self._why = why
         self._chooses = chooses
         self._stepper = Stepper(self._hands, self._restore, utc)
 
@@ -177,10 +177,15 @@ class LocalDesk:
         traces = await self._hands.read(partial(explaining.traces_of, number=seen.number))
         message_id = explaining.message_id_of(seen.line) if seen.line else asked
 
+        plans = await self._hands.read(partial(explaining.plans_of, versions=[one.version for one in traces]))
         journal_id = await self._hands.journal_id()
 
         def why(destination: str, version: str) -> str | None:
-            return self._why(destination, version, envelope_of(seen, self._restore, journal_id)) if self._why else None
+            if version not in plans or not seen.line:
+                return None
+            with suppress(FqlError):
+                return plans[version].why_not(destination, envelope_of(seen, self._restore, journal_id))
+            return None
 
         return explaining.life_of(seen, message_id, traces, why)
 

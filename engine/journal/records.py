@@ -202,7 +202,9 @@ class Changes(msgspec.Struct, kw_only=True):
     version: str = ""
     """The plan in use, if that is news ..."""
     plan: bytes = b""
-    """... and what it says: a `PlanRecord` as JSON."""
+    """... what it says: a `PlanRecord` as JSON ..."""
+    used_from: int = 0
+    """... and the number of the first event that was chosen by it."""
 
 
 def ranges_of(numbers: Sequence[int]) -> Ranges:

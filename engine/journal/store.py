@@ -288,7 +288,7 @@ class Store:
         for gap in changes.gaps:
             run("INSERT INTO gaps VALUES(?, ?, ?, ?)", (name, gap.first, gap.last, _packed(gap)))
         if changes.version:
-            self._use(name, changes.position.scan, changes.version, changes.plan)
+            self._use(name, changes.used_from, changes.version, changes.plan)
 
     def _use(self, name: str, number: int, version: str, plan: bytes) -> None:
         """Notes from where on a plan holds, unless it held already."""

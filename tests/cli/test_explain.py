@@ -27,7 +27,7 @@ def test_a_life_is_told_per_destination(doorstep_cli, invoke, receiver, answer, 
         "  bad: given up, dead letter 2: http_400",
         "  down: pending: it has not been delivered yet",
         "  good: delivered",
-        "  none: filtered, it is not for this destination",
+        "  none: filtered, it is not for this destination: trigger",
     ]
     tries = {line.split()[1].strip(",") for line in told if line.startswith("    ")}
     assert tries == {"failed", "delivered"}

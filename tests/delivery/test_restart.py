@@ -19,7 +19,7 @@ import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal import store as store_module
-from doorstep.engine.policy.retry import RetrySettings
+from doorstep.engine.policy.retry import INLINE_CAP_S, RetrySettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.telemetry import IntakeCounters
 
@@ -135,7 +135,7 @@ async def test_the_schedule_of_a_parked_event_survives_a_restart(life: Any, rece
     tries: list[float] = []
     begin = anyio.current_time()
     fed = 0
-    for end in (100.0, 1000.0, 3000.0, 12000.0):
+    for end in (100.0, 1000.0, 2700.0):
         async with life(fed=fed) as w:
             hook = receiver(lambda ids, now: 500 if 7 in ids else 200)
             w.plan("a", hook, retry=RetrySettings(preset="webhook"), batch=BatchSettings(max_events=1))
@@ -149,10 +149,9 @@ async def test_the_schedule_of_a_parked_event_survives_a_restart(life: Any, rece
             s = w.statistics("a")
             tries += [at - begin for at, ids, _ in hook.requests if 7 in ids]
     assert (s.parked, s.dead_lettered) == (1, 0)
-    after = [at - tries[-5] for at in tries[-4:]]
-    assert 3 <= len(tries) - 4 <= 6
-    for at, middle in zip(after, [5, 305, 2105, 9305], strict=True):
-        assert 0.8 * middle <= at <= 1.2 * middle + 1
+    waits = [later - earlier for earlier, later in pairwise(tries) if later - earlier > 100]
+    for wait, middle in zip(waits, [300, 1800], strict=True):
+        assert 0.8 * middle <= wait <= 1.2 * middle + 30
 
 
 async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothing(life: Any, receiver: Any) -> None:
@@ -182,7 +181,9 @@ async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothi
             end = anyio.current_time()
             for times in tries.values():
                 gaps = [later - earlier for earlier, later in zip(times, [*times[1:], end], strict=True)]
-                assert max(gaps) <= cap_s + 10
+                assert (
+                    max(gaps) <= cap_s + INLINE_CAP_S
+                )  # a try that tells nothing of the event is made again before it counts
                 times[:] = times[-1:]
     assert (fed, dead, expired, len(tries)) == (1000, 0, 0, 10)
 
@@ -194,12 +195,11 @@ async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> No
         w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
         w.reconcile()
         await w.feed(1)
-        for _ in range(2500):
+        for _ in range(520):
             await w.feed(1)
-            await anyio.sleep(1)
+            await anyio.sleep(5)
             wall.offset_s += 30 * DAY_S
         tries = [at for at, ids, _ in hook.requests if 1 in ids]
-    # The first are the quick ones, made while nothing else has got through.
-    waits = [later - earlier for earlier, later in pairwise(tries)][-3:]
-    for wait, middle in zip(waits, [5, 300, 1800], strict=True):
-        assert 0.8 * middle <= wait <= 1.2 * middle + 1
+    waits = [later - earlier for earlier, later in pairwise(tries) if later - earlier > 100]
+    for wait, middle in zip(waits, [300, 1800], strict=True):
+        assert 0.8 * middle <= wait <= 1.2 * middle + 5

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.local_desk import LocalDesk
+from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import (
     Attempt,
@@ -25,7 +27,6 @@ from doorstep.engine.journal.records import (
 )
 from doorstep.engine.journal.storage import OnTheSpot
 from doorstep.engine.journal.store import Arrival, Commit, Disposal, Store, hash_of
-from doorstep.engine.model.envelope import Envelope
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +78,7 @@ class Bench:
         self.id = self.store.opened().id
         self.queries = Queries(folder)
         self.commit(arrivals=[arrival(range(1, 6))])
-        self.commit(changes("hook", 1, version="v1"), arrivals=[arrival(range(6, 11))])
+        self.commit(changes("hook", 1, version="v1", used_from=1), arrivals=[arrival(range(6, 11))])
 
     def commit(self, *changes: Changes, arrivals: Sequence[Arrival] = ()) -> None:
         self.store.commit(Commit(arrivals=arrivals, changes=changes))
@@ -85,9 +86,9 @@ class Bench:
     def run(self, statement: str) -> None:
         self.store.work(lambda connection: connection.execute(statement).fetchall())
 
-    def desk(self, why: Callable[[str, str, Envelope], str | None] | None = None) -> LocalDesk:
+    def desk(self) -> LocalDesk:
         worker = OnTheSpot()
-        return LocalDesk(self.store, self.queries, worker, worker, utc=lambda: NOW, why=why)
+        return LocalDesk(self.store, self.queries, worker, worker, utc=lambda: NOW)
 
     async def state(self, message_id: str) -> tuple[str, str]:
         (life,) = await self.desk().explain(message_id)
@@ -129,16 +130,13 @@ async def test_an_event_of_an_open_chunk_is_pending_until_its_bit_is_set(bench):
 
 
 async def test_what_was_settled_without_an_attempt_was_filtered_and_the_plan_of_then_says_why(bench):
-    asked = []
-
-    def why(destination: str, version: str, envelope: Envelope) -> str | None:
-        asked.append((destination, version, envelope.number, envelope.event.messageId))
-        return "trigger"
-
-    bench.commit(changes("hook", 11, version="v2"))
-    (life,) = await bench.desk(why).explain("m-4")
-    assert (life.stories[0].state, life.stories[0].reason, life.stories[0].version) == ("filtered", "trigger", "v1")
-    assert asked == [("hook", "v1", 4, "m-4")]
+    plan = PlanRecord(integration="Hook", trigger='event = "Something else"')
+    bench.commit(changes("hook", 1, version="v0", used_from=1, plan=msgspec.json.encode(plan)))
+    bench.commit(
+        changes("hook", 11, version="v2", used_from=11, plan=msgspec.json.encode(PlanRecord(integration="Hook")))
+    )
+    (life,) = await bench.desk().explain("m-4")
+    assert (life.stories[0].state, life.stories[0].reason, life.stories[0].version) == ("filtered", "trigger", "v0")
 
 
 async def test_an_event_that_waits_for_its_next_try_says_until_when(bench):
@@ -169,7 +167,7 @@ async def test_an_event_that_the_destination_will_not_get_says_so(bench, reason)
 
 
 async def test_events_before_a_destination_began_were_not_offered_to_it(bench):
-    bench.commit(changes("hook", 11), changes("late", 8, version="v1"))
+    bench.commit(changes("hook", 11), changes("late", 8, version="v1", used_from=8))
     (life,) = await bench.desk().explain("m-3")
     assert [(story.destination, story.state) for story in life.stories] == [
         ("hook", "filtered"),

@@ -1,7 +1,8 @@
 """Both logs beside a model in plain Python, whatever is done to them; the one on disk is also closed, crashed and opened again.
 
 The heart of it: everything that is kept of a destination is one value, and what is found after a crash is a value that it once had, at or
-after the last time it was written down. So nothing is half done: an event is unsettled, parked, dead or delivered, never two of these or none.
+after the last time it was written down. So nothing is half done: an event is unsettled, parked, dead or delivered, never two of these or
+none.
 """
 
 from __future__ import annotations
@@ -395,7 +396,7 @@ def _n(line: bytes) -> int:
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=st.lists(STEPS, max_size=50))
 def test_a_log_agrees_with_the_model_whatever_happens(
     kind: str, open_log: Any, events: Any, monkeypatch: pytest.MonkeyPatch, script: list[tuple[str, Any, Any]]
