@@ -70,13 +70,6 @@ def test_a_slip_of_the_hand_is_told_what_would_be_right(invoke, arguments, said)
     [
         "tail crm --format json",
         "status",
-        "pause crm",
-        "resume crm",
-        "forget crm",
-        "explain m-1",
-        "dlq ls",
-        "replay crm --since 1h",
-        "journal verify",
         "test crm",
         "map m.json",
     ],
