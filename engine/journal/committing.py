@@ -60,7 +60,6 @@ class Committer:
         *,
         used_bytes: int,
         stored: Callable[[Committed, Sequence[Taken]], None],
-        positions: Callable[[], Sequence[Position]],
     ) -> None:
         self.used_bytes = used_bytes
         self.commits = 0
@@ -69,10 +68,12 @@ class Committer:
         self.is_full = False
         """The disk is: events wait."""
         self._store, self._writer, self._clock, self._limits = store, writer, clock, limits
-        self._stored, self._positions = stored, positions
+        self._stored = stored
         self._waiting: deque[Taken] = deque()
         self._under_way: list[Taken] = []
         self._noted: dict[DiskAccount, None] = {}
+        self._positions: dict[DiskAccount, Position] = {}
+        """Of every destination, as it is in the file, or will be with the next commit."""
         self._unsaved: list[Changes] = []
         self._forgotten: list[str] = []
         self._writing_down: list[anyio.Event] = []
@@ -100,6 +101,7 @@ class Committer:
 
     def adopt(self, account: DiskAccount) -> None:
         """It is in the file with the first events that it is to get: after a crash it would be new, and begin after them."""
+        self._positions[account] = account.where()
         self.note(account)
         self._flush_now()
 
@@ -107,6 +109,7 @@ class Committer:
         """What was noted of it is still written, and nothing more."""
         self._unsaved.append(account.changes())
         self._noted.pop(account, None)
+        self._positions.pop(account, None)
         self._flush_now()
 
     def forget(self, name: str) -> None:
@@ -204,7 +207,10 @@ class Committer:
     def _collect_changes(self, now: float) -> list[anyio.Event]:
         if now < self._flush_at and not self._ending:
             return []
-        self._unsaved += [account.changes() for account in self._noted]
+        for account in self._noted:
+            changes = account.changes()
+            self._positions[account] = changes.position
+            self._unsaved.append(changes)
         self._noted.clear()
         self._flush_at = inf
         written_down, self._writing_down = self._writing_down, []
@@ -219,9 +225,10 @@ class Committer:
         return taken
 
     def _disposal(self, now: float) -> Disposal | None:
+        """What a destination has come to since, and is not written yet, does not count: after a crash it would want its chunks again."""
         if now < self._dispose_at:
             return None
-        positions = self._positions()
+        positions = self._positions.values()
         return Disposal(
             floor=min((position.scan for position in positions), default=2**63 - 1),
             keep=frozenset(chunk.first for position in positions for chunk in position.open),

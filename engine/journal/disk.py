@@ -97,7 +97,6 @@ class DiskLog:
             limits,
             used_bytes=opened.used_bytes,
             stored=self._announce,
-            positions=self._positions,
         )
 
     # Life --------------------------------------------------------------------------------------------------------
@@ -297,6 +296,3 @@ class DiskLog:
 
     def __repr__(self) -> str:
         return f"<DiskLog {self._store.folder}, next {self.end}, {self.committer.used_bytes} bytes>"
-
-    def _positions(self) -> list[Position]:
-        return [account.where() for account in self._accounts.values()]

@@ -21,6 +21,7 @@ from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal import store as store_module
 from doorstep.engine.policy.retry import INLINE_CAP_S, RetrySettings
 from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.settings import Duration
 from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
@@ -165,7 +166,7 @@ async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothi
             for times in tries.values():
                 times.append(begin)  # a restart: it waits at most once more as long
             hook = receiver(lambda ids, now: 500 if len(ids) == 1 and ids[0] % 100 == 50 else 200)
-            retry = RetrySettings(preset=None, base=1.0, cap=cap_s)
+            retry = RetrySettings(preset=None, base=Duration("1s"), cap=Duration("60s"))
             w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
             w.reconcile()
             for _ in range(100):
@@ -203,3 +204,19 @@ async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> No
     waits = [later - earlier for earlier, later in pairwise(tries) if later - earlier > 100]
     for wait, middle in zip(waits, [300, 1800], strict=True):
         assert 0.8 * middle <= wait <= 1.2 * middle + 5
+
+
+async def test_as_many_open_chunks_as_there_may_be_are_all_read_again(life: Any, receiver: Any) -> None:
+    async with life() as w:
+        w.plan("a", receiver(script=lambda ids, now: 500))
+        w.reconcile()
+        for _ in range(100):
+            await feed(w, 1, 1)
+        assert len(w.fleet.state_of("a").cursor.position().open) == 64
+    healthy = receiver()
+    async with life(fed=100) as w:
+        w.plan("a", healthy)
+        w.reconcile()
+        await w.fleet.drain(60)
+        assert w.statistics("a").pending_before == 100
+    assert healthy.seen == Counter(range(1, 101))

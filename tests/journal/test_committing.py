@@ -59,7 +59,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def written(folder: Path, name: str = "a") -> Position | None:
     """Where a destination stands in the file."""
     connection = apsw.Connection(str(folder / "journal.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    rows = connection.execute("SELECT row FROM accounts WHERE name = ?", (name,)).fetchall()
+    rows: list[Any] = connection.execute("SELECT row FROM accounts WHERE name = ?", (name,)).fetchall()
     connection.close()
     if not rows:
         return None
@@ -151,14 +151,17 @@ async def test_events_go_after_the_retention_time_but_not_before_all_took_them(
         for number in range(1, 5):
             await (await log.take(events(number, 1), "shop")).stored()
         places["quick"] = 5
+        quick.moved()
         await anyio.sleep(99)
         assert log.statistics().oldest == 1
         await anyio.sleep(3)
         assert log.statistics().oldest == 1, "slow needs them all"
         places["slow"] = 3
+        slow.moved()
         await anyio.sleep(3)
         assert log.statistics().oldest == 3
         places["slow"] = 5
+        slow.moved()
         await anyio.sleep(3)
         assert log.statistics().oldest == 4, "the newest stays"
 

@@ -88,9 +88,9 @@ async def test_when_events_are_announced_they_are_committed(open_log: Any, event
 
     def look(chunk: Chunk) -> None:
         connection = apsw.Connection(str(tmp_path / "journal.db"), flags=apsw.SQLITE_OPEN_READONLY)
-        (end,) = connection.execute("SELECT max(first + count) FROM chunks").fetchone()
+        rows: list[Any] = connection.execute("SELECT max(first + count) FROM chunks").fetchall()
         connection.close()
-        seen.append((chunk.end, end))
+        seen.append((chunk.end, rows[0][0]))
 
     async with open_log("disk", tmp_path, [], on_stored=look) as log:
         for number in (1, 2, 3):
@@ -273,7 +273,12 @@ async def test_a_chunk_that_is_not_cached_is_read_once_for_all_who_want_it(
         for number in (1, 2):
             await (await log.take(events(number, 1), "shop")).stored()
         real = log._queries.chunk
-        monkeypatch.setattr(log._queries, "chunk", lambda number: (asked.append(number), real(number))[1])
+
+        def chunk(number: int) -> object:
+            asked.append(number)
+            return real(number)
+
+        monkeypatch.setattr(log._queries, "chunk", chunk)
 
         async def read() -> None:
             chunks.append(await account.read(1))

@@ -253,6 +253,6 @@ def test_the_tables_of_format_1_are_these(golden: Path, tmp_path: Path) -> None:
 
 def test_a_gap_of_format_1_is_read(golden: Path) -> None:
     connection = apsw.Connection(str(golden / "journal.db"))
-    [(row,)] = connection.execute("SELECT row FROM gaps").fetchall()
+    rows: list[Any] = connection.execute("SELECT row FROM gaps").fetchall()
     connection.close()
-    assert msgspec.msgpack.decode(unsealed(row), type=Gap) == Gap(4, 4, "expired", 1700000005.0)
+    assert msgspec.msgpack.decode(unsealed(rows[0][0]), type=Gap) == Gap(4, 4, "expired", 1700000005.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -11,11 +13,12 @@ from typing import Any, TypeVar
 import anyio
 import trio.testing
 from doorstep.engine.clock import Clock
-from doorstep.engine.journal import DiskLog, open_disk_log
+from doorstep.engine.errors import Fault, JournalError
+from doorstep.engine.journal import DiskLog, open_disk_log, store
 from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.journal.records import Gap, Position, open_chunk
 from doorstep.engine.model import Decoded, LineDecoder, Lines
-from doorstep.engine.model.envelope import Envelope
+from doorstep.engine.model.envelope import Chunk, Envelope
 from doorstep.engine.model.outcome import Failure
 from doorstep.engine.telemetry import IntakeCounters
 
@@ -26,7 +29,7 @@ EPOCH = 1_700_000_000.0
 NAMES = ("one", "two", "three")
 OPEN_CHUNKS = 3
 """A destination has at most so many under way."""
-REFUSED = Failure(fault="event", reason="http_400", status=400)
+REFUSED = Failure(fault=Fault.EVENT, reason="http_400", status=400)
 PLAN = PlanRecord(integration="Webhook")
 
 T = TypeVar("T")
@@ -53,6 +56,25 @@ async def open_life(
         yield Life(log, book, random, [Destination(log, name, book, random, dead[name]) for name in names])
 
 
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder where a sync costs nothing."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="journal-", dir=shared if os.access(shared, os.W_OK) else None) as name:
+        yield Path(name)
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """Every journal checkpoints often, and puts little aside: thousands of them are made."""
+    before = store.CHECKPOINT_PAGES, store.BALLAST_BYTES
+    store.CHECKPOINT_PAGES, store.BALLAST_BYTES = 16, 4096
+    try:
+        yield
+    finally:
+        store.CHECKPOINT_PAGES, store.BALLAST_BYTES = before
+
+
 class Life:
     """One opening of a journal: events in, and destinations that settle them. Numbers of events go on where the journal does."""
 
@@ -74,16 +96,16 @@ class Life:
     async def step(self) -> None:
         """Something, anywhere."""
         draw = self._random.random()
-        if draw < 0.4:
+        if draw < 0.12:
             await self.take()
             return
         destination = self._random.choice(self.destinations)
         if draw < 0.65:
             await destination.take()
-        elif draw < 0.95:
+        elif draw < 0.9:
             destination.settle()
         elif draw < 0.98:
-            await anyio.sleep(0.05)
+            await anyio.sleep(self._random.random() ** 6)
         else:
             await destination.write_down()
 
@@ -121,9 +143,9 @@ class Destination:
     async def take(self) -> None:
         """The next chunk, unless it has enough under way; first of all those it had under way when the journal was closed."""
         if self._again:
-            await self._take_again(self._again.pop(0))
+            await self._take_again(self._again[0])
         elif len(self._open) < OPEN_CHUNKS:
-            chunk = await self._account.read(self._scan)
+            chunk = await self._read(self._scan)
             if isinstance(chunk, Gap):
                 self.missed.append(chunk)
                 self._scan = chunk.last + 1
@@ -136,7 +158,8 @@ class Destination:
             self._tell()
 
     async def _take_again(self, first: int) -> None:
-        chunk = await self._account.read(first)
+        chunk = await self._read(first)
+        self._again.remove(first)
         if isinstance(chunk, Gap):
             self.missed.append(chunk)
             del self._open[first]
@@ -144,6 +167,14 @@ class Destination:
             self._tell()
         elif chunk is not None:
             self._hold(chunk.envelopes)
+
+    async def _read(self, number: int) -> Chunk | Gap | None:
+        """A disk that cannot be read now is asked again, as by an actor that its supervisor starts again."""
+        while True:
+            try:
+                return await self._account.read(number)
+            except JournalError:
+                await anyio.sleep(0.1)
 
     def _hold(self, envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
