@@ -206,15 +206,16 @@ async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> No
         assert 0.8 * middle <= wait <= 1.2 * middle + 5
 
 
-async def test_as_many_open_chunks_as_there_may_be_are_all_read_again(life: Any, receiver: Any) -> None:
+async def test_as_many_open_chunks_as_there_may_be_are_all_read_again(life: Any, receiver: Any, tmp_path: Path) -> None:
     async with life() as w:
-        w.plan("a", receiver(script=lambda ids, now: 500))
+        w.plan("a", receiver(latency_s=10), batch=BatchSettings(max_wait=Duration("60s")))
         w.reconcile()
-        for _ in range(100):
-            await feed(w, 1, 1)
+        await feed(w, 100, 1)
+        await anyio.sleep(1)
         assert len(w.fleet.state_of("a").cursor.position().open) == 64
+        folder = copied(tmp_path / "data", tmp_path / "copy")
     healthy = receiver()
-    async with life(fed=100) as w:
+    async with life(folder=folder, fed=100) as w:
         w.plan("a", healthy)
         w.reconcile()
         await w.fleet.drain(60)
