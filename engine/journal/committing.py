@@ -34,6 +34,11 @@ COMMIT_BYTES = 4 * 2**20
 RETRY_S = 1.0
 PATIENCE_S = 5.0
 DISPOSE_EVERY_S = 1.0
+"""How often, at most, it is looked for chunks that may go, when there were none ..."""
+OVER_QUOTA_EVERY_S = 0.1
+"""... and how often while events wait for that ..."""
+IDLE_S = 30.0
+"""... and how much later while nothing else is to be written."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -142,7 +147,9 @@ class Committer:
     @property
     def is_over_quota(self) -> bool:
         """Events wait because `max_journal_bytes` is used up."""
-        return bool(self._waiting) and self.used_bytes + self._waiting[0].size_bytes > self._limits.max_bytes
+        if not self._waiting or not self.used_bytes:
+            return False
+        return self.used_bytes + self._waiting[0].size_bytes > self._limits.max_bytes
 
     @property
     def is_saved(self) -> bool:
@@ -170,7 +177,8 @@ class Committer:
         """How long until there is something to commit."""
         if self._ending and not self.is_saved:
             return inf if self._hopeless else 0.0
-        wait_s = max(0.0, min(self._flush_at, self._dispose_at) - now)
+        dispose_at = self._dispose_at if self._waiting else self._dispose_at + IDLE_S
+        wait_s = max(0.0, min(self._flush_at, dispose_at) - now)
         if not self._waiting or self.is_over_quota or (self.is_full and self._ending):
             return inf if self._ending else wait_s
         return min(wait_s, max(0.0, self._retry_at - now)) if self.is_full else 0.0
@@ -191,11 +199,11 @@ class Committer:
             return
         if self._store.wants_checkpoint:
             self._writer.post(self._store.checkpoint)
-        self._unsaved, self._forgotten = [], []
+        self._unsaved, self._forgotten, self._hopeless = [], [], False
         self.commits += 1
         self.used_bytes = committed.used_bytes
         if disposal and not committed.deleted:
-            self._dispose_at = now + DISPOSE_EVERY_S
+            self._dispose_at = now + (OVER_QUOTA_EVERY_S if self.is_over_quota else DISPOSE_EVERY_S)
         for written in written_down:
             written.set()
         self._under_way = []
@@ -275,7 +283,7 @@ class Committer:
 
     async def _heal(self) -> None:
         if self.is_full:
-            self.is_full = self._hopeless = False
+            self.is_full = False
             self._say("there is room again: events are accepted")
             await self._writer.run(self._store.refill_ballast)
 

@@ -84,7 +84,8 @@ class DiskLog:
         self._on_stored, self._restore = on_stored, restore
         self._clock, self._counters = clock, counters
         self._found = dict(opened.accounts)
-        self._died = not opened.was_clean
+        if not opened.was_clean:
+            self._found = {name: _after_death(found) for name, found in opened.accounts.items()}
         self._accounts: dict[str, DiskAccount] = {}
         self._dedup = dedup or Dedup({})
         self._room = Room(TAKEN_BYTES)
@@ -196,9 +197,6 @@ class DiskLog:
             start = self._oldest if oldest else self.end
             backlog_bytes = self.committer.used_bytes if oldest else 0
             found = Found(name=name, position=Position(start), backlog_bytes=backlog_bytes, is_new=True)
-        elif self._died:
-            standing = found.standing.after_death(found.position.watermark)
-            found = msgspec.structs.replace(found, standing=standing)
         account = self._accounts[name] = DiskAccount(self, found)
         self.committer.adopt(account)
         self.committer.may_dispose()
@@ -217,7 +215,11 @@ class DiskLog:
         self.committer.remove(account)
         self._accounts.pop(account.name, None)
         self._found[account.name] = Found(
-            name=account.name, position=account.where(), standing=account.standing, parked=account.parked_now
+            name=account.name,
+            position=account.where(),
+            standing=account.standing,
+            parked=account.parked_now,
+            backlog_bytes=account.backlog_bytes,
         )
 
     async def read(self, number: int) -> Chunk | Gap | None:
@@ -296,3 +298,8 @@ class DiskLog:
 
     def __repr__(self) -> str:
         return f"<DiskLog {self._store.folder}, next {self.end}, {self.committer.used_bytes} bytes>"
+
+
+def _after_death(found: Found) -> Found:
+    standing = found.standing.after_death(found.position.watermark)
+    return msgspec.structs.replace(found, standing=standing)

@@ -52,6 +52,7 @@ async def open_disk_log(
     """
     writer: Worker = Thread("writes the journal") if threads else OnTheSpot()
     reader: Worker = Thread("reads the journal") if threads else OnTheSpot()
+    store: Store | None = None
     try:
         store = await writer.run(partial(Store, folder, durability, vfs=vfs))
         opened = await writer.run(store.opened)
@@ -60,6 +61,8 @@ async def open_disk_log(
         queries = await reader.run(partial(Queries, folder, vfs=vfs))
     except BaseException:
         with anyio.CancelScope(shield=True):
+            if store is not None:
+                await writer.run(partial(store.close, clean=False))
             await writer.aclose()
             await reader.aclose()
         raise

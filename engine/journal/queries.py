@@ -31,7 +31,8 @@ class Queries:
     """A connection that only reads. Not thread-safe: one thread makes, uses and closes it."""
 
     def __init__(self, folder: Path, *, vfs: str | None = None) -> None:
-        self._connection = open_reader(folder, vfs)
+        with translated():
+            self._connection = open_reader(folder, vfs)
 
     def chunk(self, number: int) -> StoredPieces | Gap | None:
         """What begins at `number`: a chunk, or a gap if that is damaged or missing; None if nothing follows."""
@@ -89,7 +90,7 @@ class Queries:
 
     def close(self) -> None:
         """Ends it."""
-        self._connection.close()
+        self._connection.close(True)
 
     def _gap(self, number: int) -> Gap:
         """The chunk at `number` cannot be read: up to where the next one begins."""

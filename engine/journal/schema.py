@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import apsw
@@ -57,21 +58,26 @@ def open_writer(folder: Path, *, synchronous: str, vfs: str | None = None) -> ap
         _expect_format(path)
     else:
         _make(folder, vfs)
-    connection = _connect(path, apsw.SQLITE_OPEN_READWRITE, vfs)
-    version = connection.pragma("user_version")
-    if version != FORMAT:
-        connection.close()
-        raise _other_format(path, version)
-    connection.pragma("synchronous", synchronous)
-    connection.pragma("cache_size", -4096)
-    connection.wal_autocheckpoint(0)  # `Store.checkpoint` does it, when nobody waits for a commit
+    with ExitStack() as undo:
+        connection = _connect(path, apsw.SQLITE_OPEN_READWRITE, vfs)
+        undo.callback(connection.close, True)
+        version = connection.pragma("user_version")
+        if version != FORMAT:
+            raise _other_format(path, version)
+        connection.pragma("synchronous", synchronous)
+        connection.pragma("cache_size", -4096)
+        connection.wal_autocheckpoint(0)  # `Store.checkpoint` does it, when nobody waits for a commit
+        undo.pop_all()
     return connection
 
 
 def open_reader(folder: Path, vfs: str | None = None) -> apsw.Connection:
     """A connection that can only read, beside the one that writes."""
-    connection = _connect(folder / FILE, apsw.SQLITE_OPEN_READONLY, vfs)
-    connection.pragma("cache_size", -4096)
+    with ExitStack() as undo:
+        connection = _connect(folder / FILE, apsw.SQLITE_OPEN_READONLY, vfs)
+        undo.callback(connection.close, True)
+        connection.pragma("cache_size", -4096)
+        undo.pop_all()
     return connection
 
 

@@ -8,12 +8,13 @@ SQLite's pages have none: a damaged cursor is noticed, and the destination start
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -34,6 +35,8 @@ ATTEMPT_SPAN = 2**16
 DELETED_AT_ONCE = 8
 """Chunks, in one commit: what is deleted is twice what a busy commit adds, and no commit takes long."""
 BALLAST_BYTES = 16 * 2**20
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+"""SQLite tells a full disk from a broken one only when it writes, and takes a limit on the size of files for a broken disk."""
 _SYNCHRONOUS = {"disk": "FULL", "os": "NORMAL"}
 
 T = TypeVar("T")
@@ -127,19 +130,27 @@ class Store:
         self._lock = _locked(folder)
         self._wal_pages = 0
         try:
-            self._side = os.open(folder / "durable", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                with translated():
-                    self._connection = open_writer(folder, synchronous=self._synchronous, vfs=vfs)
-                    self._connection.set_wal_hook(self._count_wal)
-                    self._load()
-            except BaseException:
-                os.close(self._side)
-                raise
+                self._open()
+            except JournalFull:
+                if not self.release_ballast():
+                    raise
+                self._open()
         except BaseException:
             os.close(self._lock)
             raise
         self.refill_ballast()
+
+    def _open(self) -> None:
+        with translated(), ExitStack() as undo:
+            self._side = os.open(self.folder / "durable", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            undo.callback(os.close, self._side)
+            self._connection = open_writer(self.folder, synchronous=self._synchronous, vfs=self._vfs)
+            undo.callback(self._connection.close, True)
+            with translated(self._connection):
+                self._connection.set_wal_hook(self._count_wal)
+                self._load()
+            undo.pop_all()
 
     # What was found ----------------------------------------------------------------------------------------------
 
@@ -153,7 +164,7 @@ class Store:
 
     def opened(self) -> Opened:
         """Everything but the events. From here on the journal counts as in use, until `close`."""
-        with translated():
+        with translated(self._connection):
             id_, clean = self._one("SELECT id, clean FROM journal")
             rows = self._all("SELECT name, row FROM accounts")
             accounts = {name: self._account(name, row) for name, row in rows}
@@ -226,7 +237,7 @@ class Store:
         """
         before = self._end, self._held_end, self._total, self._used
         try:
-            with translated():
+            with translated(self._connection):
                 self._connection.execute("BEGIN IMMEDIATE")
                 chunks = self._append(commit.arrivals)
                 for changes in commit.changes:
@@ -346,7 +357,7 @@ class Store:
 
     def work(self, job: Callable[[apsw.Connection], T]) -> T:
         """`job`, in a transaction of its own."""
-        with translated():
+        with translated(self._connection):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 result = job(self._connection)
@@ -358,10 +369,13 @@ class Store:
 
     # Room --------------------------------------------------------------------------------------------------------
 
-    def release_ballast(self) -> None:
-        """The disk is full: gives up what was put aside, so that cursors can still be saved."""
-        with suppress(FileNotFoundError):
+    def release_ballast(self) -> bool:
+        """The disk is full: gives up what was put aside, so that cursors can still be saved. Whether there was anything."""
+        try:
             os.unlink(self.folder / "ballast")
+        except FileNotFoundError:
+            return False
+        return True
 
     def refill_ballast(self) -> bool:
         """Puts it aside again. Whether that is done: not while the disk is nearly full."""
@@ -380,14 +394,13 @@ class Store:
 
     def close(self, *, clean: bool) -> None:
         """`clean`: all that was decided is written. Closing plays the WAL back into the file."""
-        try:
-            with translated():
-                if clean:
+        with ExitStack() as last:
+            last.callback(os.close, self._lock)
+            last.callback(os.close, self._side)
+            last.callback(self._connection.close, True)
+            if clean:
+                with translated(self._connection):
                     self._connection.execute("UPDATE journal SET clean = 1")
-                self._connection.close()
-        finally:
-            os.close(self._side)
-            os.close(self._lock)
 
     def _roll_back(self) -> None:
         with suppress(apsw.Error):
@@ -485,8 +498,8 @@ def _locked(folder: Path) -> int:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """The one table from SQLite's errors to ours."""
+def translated(connection: apsw.Connection | None = None) -> Iterator[None]:
+    """The one table from SQLite's errors, and the system's, to ours. `connection` knows what the system had said."""
     try:
         yield
     except apsw.FullError as error:
@@ -496,4 +509,12 @@ def translated() -> Iterator[None]:
             f"the journal is damaged ({error}); `doorstep journal salvage` rescues what it holds"
         ) from error
     except apsw.Error as error:
+        if connection is not None and isinstance(error, apsw.IOError) and connection.system_errno in _FULL:
+            raise JournalFull(
+                f"the disk is full, or a limit is reached: {os.strerror(connection.system_errno)}"
+            ) from error
+        raise JournalError(f"the journal's disk failed: {error}") from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise JournalFull("the disk is full") from error
         raise JournalError(f"the journal's disk failed: {error}") from error
