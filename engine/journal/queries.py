@@ -8,11 +8,10 @@ from typing import Any
 import apsw
 import msgspec
 
-from ..errors import JournalError
 from .blob import Damaged, Piece, decode
 from .records import Gap
 from .schema import open_reader
-from .store import translated
+from .store import integer, seconds, translated
 
 
 class StoredPieces(msgspec.Struct, frozen=True):
@@ -35,53 +34,62 @@ class Queries:
             self._connection = open_reader(folder, vfs)
 
     def chunk(self, number: int) -> StoredPieces | Gap | None:
-        """What begins at `number`: a chunk, or a gap if that is damaged or missing; None if nothing follows."""
-        try:
-            with translated():
+        """What begins at `number`: a chunk, or a gap if that is damaged or missing; None if nothing follows.
+
+        Raises JournalError if the disk fails, or too much is damaged to tell: it may be whole, so nobody may pass over it.
+        """
+        with translated(self._connection):
+            try:
                 row = self._one("SELECT first, body FROM bodies WHERE first >= ? ORDER BY first LIMIT 1", number)
-        except JournalError:
-            return self._gap(number)
-        if row is None:
-            return None
-        first, body = row
-        if first > number:
-            return Gap(number, first - 1, "damaged")
-        try:
-            said, pieces = decode(body)
-        except Damaged:
-            return self._gap(number)
-        return StoredPieces(first, pieces) if said == number else self._gap(number)
+            except (apsw.CorruptError, apsw.NotADBError):
+                return self._gap(number)
+            if row is None:
+                return None
+            first, body = row
+            if first > number:
+                return Gap(number, first - 1, "damaged")
+            try:
+                said, pieces = decode(body if isinstance(body, bytes) else b"")
+            except Damaged:
+                return self._gap(number)
+            return StoredPieces(first, pieces) if said == number else self._gap(number)
 
     def first_of(self, number: int) -> int | None:
         """The chunk that event `number` is in; None if it is not held."""
-        row = self._one("SELECT first, count FROM chunks WHERE first <= ? ORDER BY first DESC LIMIT 1", number)
-        return row[0] if row and number < row[0] + row[1] else None
+        with translated(self._connection):
+            row = self._one("SELECT first, count FROM chunks WHERE first <= ? ORDER BY first DESC LIMIT 1", number)
+        return row[0] if row and number < row[0] + integer(row[1]) else None
 
     def bytes_from(self, number: int) -> int:
         """Of all chunks that begin at `number` or later."""
-        with translated():
+        with translated(self._connection):
             row = self._one("SELECT coalesce(sum(size), 0) FROM chunks WHERE first >= ?", number)
         return int(row[0]) if row else 0
 
     def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
         """See `Account.expiry`. The newest chunk is never part of it."""
-        passed = 0
+        with translated(self._connection):
+            return self._expiry(number, size_bytes, before)
+
+    def _expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
+        passed = size = 0
         rows = self._connection.execute(
             "SELECT first, size, received FROM chunks WHERE first >= ? ORDER BY first", (number,)
         )
-        for first, size, received in rows:
-            number = first
-            if passed >= size_bytes and received >= before:
+        for number, said, received in rows:
+            size = integer(said)
+            if passed >= size_bytes and seconds(received) >= before:
                 break
             passed += size
         else:
-            return number, passed - size if passed else 0
+            return number, passed - size
         return number, passed
 
     def received_at(self, number: int) -> float | None:
         """When the chunk that begins at `number`, or the next one there is, was received."""
-        row = self._one("SELECT received FROM chunks WHERE first >= ? ORDER BY first LIMIT 1", number)
-        return row[0] if row else None
+        with translated(self._connection):
+            row = self._one("SELECT received FROM chunks WHERE first >= ? ORDER BY first LIMIT 1", number)
+        return seconds(row[0]) if row else None
 
     @property
     def connection(self) -> apsw.Connection:
@@ -94,15 +102,11 @@ class Queries:
 
     def _gap(self, number: int) -> Gap:
         """The chunk at `number` cannot be read: up to where the next one begins."""
-        try:
-            row = self._one("SELECT first FROM chunks WHERE first > ? ORDER BY first LIMIT 1", number)
-            if row is None:
-                row = self._one("SELECT first + count FROM chunks WHERE first = ?", number)
-        except apsw.Error as error:
-            raise JournalError(
-                f"the journal is damaged ({error}); `doorstep journal salvage` rescues what it holds"
-            ) from error
-        return Gap(number, row[0] - 1 if row else number, "damaged")
+        row = self._one("SELECT first FROM chunks WHERE first > ? ORDER BY first LIMIT 1", number)
+        if row is None:
+            row = self._one("SELECT first + count FROM chunks WHERE first = ?", number)
+        end = integer(row[0]) if row else 0
+        return Gap(number, max(number, end - 1), "damaged")
 
     def _one(self, statement: str, *values: apsw.SQLiteValue) -> tuple[Any, ...] | None:
         cursor = self._connection.execute(statement, values)

@@ -97,11 +97,12 @@ def _make(folder: Path, vfs: str | None) -> None:
     try:
         connection.pragma("page_size", PAGE_BYTES)
         connection.pragma("synchronous", "FULL")
-        with connection:
-            connection.execute(TABLES)
-            connection.execute("INSERT INTO journal VALUES(?, unixepoch('subsec'), 1)", (uuid.uuid4().hex,))
-            connection.pragma("application_id", APPLICATION_ID)
-            connection.pragma("user_version", FORMAT)
+        connection.execute("BEGIN")
+        connection.execute(TABLES)
+        connection.execute("INSERT INTO journal VALUES(?, unixepoch('subsec'), 1)", (uuid.uuid4().hex,))
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.pragma("user_version", FORMAT)
+        connection.execute("COMMIT")
         connection.pragma("journal_mode", "wal")  # kept in the file
     finally:
         connection.close(True)

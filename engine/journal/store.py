@@ -155,17 +155,15 @@ class Store:
     # What was found ----------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        row: tuple[int, int] | None = self._one(
-            "SELECT first + count, total + size FROM chunks ORDER BY first DESC LIMIT 1"
-        )
-        self._held_end, self._total = row or (1, 0)
-        self._used: int = self._one("SELECT coalesce(sum(size), 0) FROM chunks")[0]
+        row = self._one("SELECT first + count, total + size FROM chunks ORDER BY first DESC LIMIT 1") or (1, 0)
+        self._held_end, self._total = max(1, integer(row[0])), integer(row[1])
+        self._used = int(self._one("SELECT coalesce(sum(size), 0) FROM chunks")[0])
         self._end = max(self._held_end, self._durable_end())
 
     def opened(self) -> Opened:
         """Everything but the events. From here on the journal counts as in use, until `close`."""
         with translated(self._connection):
-            id_, clean = self._one("SELECT id, clean FROM journal")
+            id_, clean = self._one("SELECT id, clean FROM journal") or ("", 0)
             rows = self._all("SELECT name, row FROM accounts")
             accounts = {name: self._account(name, row) for name, row in rows}
             self._end = max(self._end, *(account.position.scan for account in accounts.values()), 1)
@@ -207,7 +205,7 @@ class Store:
 
     def _bytes_from(self, number: int) -> int:
         row = self._one("SELECT total FROM chunks WHERE first >= ? ORDER BY first LIMIT 1", number)
-        return self._total - row[0] if row else 0
+        return max(0, self._total - integer(row[0])) if row else 0
 
     def _oldest(self) -> int:
         row = self._one("SELECT first FROM chunks ORDER BY first LIMIT 1")
@@ -322,13 +320,13 @@ class Store:
         )
         deleted = 0
         for first, count, size, received in rows:
-            if first in disposal.keep or deleted == DELETED_AT_ONCE or first + count >= self._held_end:
+            if first in disposal.keep or deleted == DELETED_AT_ONCE or first + integer(count) >= self._held_end:
                 continue
-            if received >= disposal.before and self._used <= disposal.max_bytes:
+            if seconds(received) >= disposal.before and self._used <= disposal.max_bytes:
                 break
             for table in ("chunks", "ids", "bodies"):
                 self._connection.execute(f"DELETE FROM {table} WHERE first = ?", (first,))
-            self._used -= size
+            self._used = max(0, self._used - integer(size))
             deleted += 1
         self._connection.execute(
             "DELETE FROM digests WHERE first IN (SELECT first FROM digests ORDER BY first LIMIT ?) AND received < ?",
@@ -434,10 +432,20 @@ def sealed(row: bytes) -> bytes:
 
 
 def unsealed(row: bytes) -> bytes:
-    """What was sealed. Raises Damaged if it is not what was written."""
-    if len(row) < 4 or zlib.crc32(row[4:]) != int.from_bytes(row[:4], "big"):
+    """What was sealed. Raises Damaged if it is not what was written: in a damaged file it may not even be bytes."""
+    if not isinstance(row, bytes) or len(row) < 4 or zlib.crc32(row[4:]) != int.from_bytes(row[:4], "big"):
         raise Damaged("a row is not what was written")
     return row[4:]
+
+
+def integer(value: object) -> int:
+    """A number of a damaged file may be anything: then it is 0."""
+    return value if isinstance(value, int) else 0
+
+
+def seconds(value: object) -> float:
+    """A time of a damaged file may be anything: then it is long ago."""
+    return value if isinstance(value, float) else 0.0
 
 
 def hash_of(message_id: str | None) -> int:

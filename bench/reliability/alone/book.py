@@ -127,6 +127,10 @@ class Book:
         count = _count(places, boundary)
         return sets[count - 1] if count else 0
 
+    def latest(self, name: str) -> Page:
+        """What a destination came to last."""
+        return self._stories[name].latest
+
     def judge(self, found: Found, boundary: int | None = None) -> Problems:
         """Everything against what had been promised by `boundary` (None: by now). What every destination has settled may be gone."""
         acked = self.acked_by(boundary)
@@ -174,6 +178,10 @@ class _Story:
         since = indexes[-1] if indexes else 0
         places.append(place)
         indexes.append(max(index for index in range(since, len(self._pages)) if self._pages[index] == page))
+
+    @property
+    def latest(self) -> Page:
+        return self._pages[-1]
 
     def has_begun(self, boundary: int | None) -> bool:
         return _count(self._places, boundary) > 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import apsw
 from doorstep.engine.journal.queries import Queries, StoredPieces
 from doorstep.engine.journal.records import Gap, Position
 from doorstep.engine.journal.store import Opened, Store
@@ -33,8 +35,9 @@ def look(folder: Path, event: Callable[[int], bytes]) -> Found:
 def found_in(opened: Opened, queries: Queries, event: Callable[[int], bytes]) -> Found:
     """All that is there."""
     held, altered, gaps = walk(queries, opened.oldest, min(opened.end, FAR), event)
-    rows = queries.connection.execute("SELECT destination, number FROM dead").fetchall()
-    letters = Counter(rows)
+    letters: Counter[tuple[str, int]] = Counter()
+    with suppress(apsw.CorruptError):  # nothing is promised of a damaged table but that nothing else suffers
+        letters.update(queries.connection.execute("SELECT destination, number FROM dead").fetchall())
     pages = {
         name: page_of(
             account.position,

@@ -83,6 +83,11 @@ class Life:
         self._book, self._random = book, random
         self._next = log.end
 
+    @property
+    def missed(self) -> int:
+        """Events that any destination was told it would never get."""
+        return sum(gap.count for destination in self.destinations for gap in destination.missed)
+
     async def take(self, most: int = 8) -> None:
         """A few events from one client; returns when they are acknowledged."""
         count = 1 + self._random.randrange(most)

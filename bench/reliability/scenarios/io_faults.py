@@ -63,6 +63,8 @@ class Tale(msgspec.Struct, kw_only=True):
     """What the journal said when it gave up."""
     foreign: str = ""
     """An error that is none of the journal's."""
+    missed: int = 0
+    """Events that a destination was told it would never get."""
     slowest_s: float = 0.0
     """The longest that an event waited, after all was well again."""
 
@@ -76,12 +78,13 @@ def play(form: Form) -> Figures:
             tale, found = play_one(folder / str(index), trial, form.seed + index)
             tales.append(tale)
             problems.add(found)
-            if tale.foreign or not found.none:
+            if tale.foreign or tale.missed or not found.none:
                 print(f"{trial}: {tale.foreign} {found.examples}", flush=True)
     return {
         "trials": len(tales),
         "faults": sum(tale.took_place for tale in tales),
         "stopped": sum(bool(tale.stopped) for tale in tales),
+        "missed": sum(tale.missed for tale in tales),
         "foreign": sum(bool(tale.foreign) for tale in tales),
         "slowest_s": max(tale.slowest_s for tale in tales),
         **problems.figures,
@@ -127,6 +130,7 @@ async def _suffer(folder: Path, book: Book, random: Random, vfs: FaultyVfs, tria
             tasks.start_soon(_heal, vfs, trial.stretch_s)
             async with open_life(folder, book, random, vfs=vfs.name) as life:
                 await _some_steps(life, vfs, tale)
+                tale.missed += life.missed
             tasks.cancel_scope.cancel()
     except* (JournalError, JournalFull) as group:
         tale.stopped = str(group.exceptions)
@@ -165,7 +169,7 @@ IO_FAULTS = Scenario(
     full=Form(ks=tuple(range(1, 201))),
     short=Form(ks=(1, 2, 3, 4, 5, 7, 11, 19, 37, 71, 120, 200)),
     goals=(
-        *(Goal(name, "<=", 0) for name in ("lost", "altered", "ahead", "behind", "doubled", "reused", "foreign")),
+        *(Goal(name, "<=", 0) for name in ("lost", "altered", "ahead", "behind", "doubled", "reused", "missed", "foreign")),
         Goal("slowest_s", "<=", 5.0),
     ),
 )

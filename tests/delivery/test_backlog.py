@@ -1,0 +1,128 @@
+"""What a destination that is behind may cost in the journal: warned about on the way, and at the limit as its settings say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from doorstep.engine.clock import Clock
+from doorstep.engine.delivery import BacklogSettings
+from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal import store as store_module
+from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.settings import Duration, Size
+from doorstep.engine.telemetry import IntakeCounters
+
+pytestmark = pytest.mark.anyio
+SMALL = BatchSettings(max_events=10)
+"""So that hardly anything is taken out of the backlog while nothing is delivered."""
+
+
+@pytest.fixture
+def life(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A fleet on a journal on disk."""
+    monkeypatch.setattr(store_module, "BALLAST_BYTES", 4096)
+
+    @asynccontextmanager
+    async def make() -> AsyncIterator[Any]:
+        async with world() as w:
+            w.clock = w.fleet._clock = Clock(utc=anyio.current_time)
+            counters = IntakeCounters()
+            opening = open_disk_log(
+                tmp_path / "data", on_stored=w.fleet.offer, clock=w.clock, counters=counters, threads=False
+            )
+            async with opening as log:
+                w.log = log
+                yield w
+                await w.fleet.stop(60)
+
+    return make
+
+
+def warned(caplog: Any) -> list[int]:
+    """The percentages that were warned of."""
+    facts = [record.facts for record in caplog.records if record.getMessage().startswith("the backlog grows")]
+    return [fact["percent"] // 10 * 10 for fact in facts]
+
+
+async def test_at_its_limit_a_destination_that_blocks_stops_intake_until_it_has_caught_up(
+    life: Any, receiver: Any, caplog: Any
+) -> None:
+    caplog.set_level(logging.WARNING, "doorstep.delivery")
+    answers = {"status": 500}
+    async with life() as w:
+        hook = receiver(lambda ids, now: answers["status"])
+        w.plan("a", hook, batch=SMALL, backlog=BacklogSettings(max_bytes=Size(1_000_000)))
+        w.plan("b", receiver())
+        w.reconcile()
+        with anyio.move_on_after(600) as waiting:
+            while True:
+                await w.feed(100)
+                await anyio.sleep(0.1)
+        assert waiting.cancelled_caught
+        state = w.fleet.state_of("a")
+        assert 1_000_000 <= state.account.backlog_bytes <= 1_100_000
+        said = warned(caplog)
+        assert (said[:2], len(said)) == ([50, 80], 3), "once each on the way up"
+        assert said[2] >= 90
+        answers["status"] = 200
+        await anyio.sleep(120)
+        with anyio.fail_after(60):
+            await w.feed(100)
+        await w.log.settled()
+        await w.fleet.drain(600)
+        s = w.statistics("a")
+        assert (s.pending, s.expired, s.dropped) == (0, 0, 0)
+        assert s.delivered == w.statistics("b").delivered == sum(hook.seen.values())
+
+
+async def test_at_its_limit_a_destination_that_expires_gives_up_its_oldest_events_counted_and_kept_for_explain(
+    life: Any, receiver: Any, tmp_path: Path
+) -> None:
+    answers = {"status": 500}
+    async with life() as w:
+        hook = receiver(lambda ids, now: answers["status"])
+        backlog = BacklogSettings(max_bytes=Size(1_000_000), when_full="expire")
+        w.plan("a", hook, batch=SMALL, backlog=backlog)
+        w.plan("b", receiver())
+        w.reconcile()
+        for _ in range(300):
+            await w.feed(100)
+            await anyio.sleep(0.1)
+        await w.log.settled()
+        await anyio.sleep(1)
+        assert w.fleet.state_of("a").account.backlog_bytes <= 1_000_000
+        assert w.statistics("b").delivered == 30_000
+        answers["status"] = 200
+        await anyio.sleep(120)
+        await w.fleet.drain(600)
+        s = w.statistics("a")
+        assert s.expired > 5_000
+        assert s.delivered + s.expired == 30_000
+        assert set(hook.seen) >= set(range(29_000, 30_001)), "the newest are delivered"
+        store = w.log.parts[0]
+        gaps = store.work(lambda c: c.execute("SELECT first, last FROM gaps WHERE destination = 'a'").fetchall())
+        assert sum(last - first + 1 for first, last in gaps) == s.expired
+
+
+async def test_events_older_than_max_age_expire_and_younger_ones_do_not(life: Any, receiver: Any) -> None:
+    answers = {"status": 500}
+    async with life() as w:
+        hook = receiver(lambda ids, now: answers["status"])
+        w.plan("a", hook, batch=SMALL, backlog=BacklogSettings(max_age=Duration("1h"), when_full="expire"))
+        w.reconcile()
+        for _ in range(12):
+            await w.feed(100)
+            await anyio.sleep(600)
+        await w.log.settled()
+        answers["status"] = 200
+        await anyio.sleep(300)
+        await w.fleet.drain(600)
+        s = w.statistics("a")
+        assert s.expired == 500  # fed 1 h 10 min to 2 h before; the first chunk had been taken already
+        assert s.delivered == 700
