@@ -101,7 +101,7 @@ class Actor:
                 continue
             permit = await self._admitted(work, now)
             if permit is not None:
-                if state.is_suspect(work):
+                if state.careful.is_suspect(work):
                     await self._written_down(work, permit)
                 work.attempt = state.blame.begin()
                 work.began = self._now()
@@ -158,7 +158,7 @@ class Actor:
 
     async def _written_down(self, work: Work, permit: Permit) -> None:
         try:
-            await self._state.write_down(work)
+            await self._state.careful.write_down(work)
         except BaseException:
             abandoned(self._state, work, permit, self._state.breaker, self._now())
             raise

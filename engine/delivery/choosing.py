@@ -65,7 +65,7 @@ class Chooser:
 
     def _most(self) -> int:
         """Attempts at a time."""
-        return 1 if self._state.is_careful else self._state.plan.in_flight
+        return 1 if self._state.careful.is_needed else self._state.plan.in_flight
 
     # While it works ----------------------------------------------------------------------------------------------
 

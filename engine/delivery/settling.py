@@ -37,7 +37,7 @@ def conclude(
     Raises ValueError, and changes nothing, if what the destination gave is no verdict on this batch.
     """
     _check(state, work, verdict)
-    state.outlived(work)
+    state.careful.outlived(work)
     if isinstance(verdict, Split):
         breaker.release(permit)
         _split(state, work, verdict, now)

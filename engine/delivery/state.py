@@ -30,6 +30,7 @@ from ..policy.window import BatchWindow
 from ..sdk.destination import Destination
 from ..telemetry import Counters, DestinationStatistics
 from .alarm import Alarm
+from .careful import Careful
 from .cursor import Cursor
 from .mailbox import Mailbox
 from .parked import Parked, ParkedEvents
@@ -39,9 +40,6 @@ from .work import PATIENCE, Shelf, Work
 
 _log = logging.getLogger("doorstep.delivery")
 
-CAREFUL_BATCHES = 2
-"""For so many times what can be in flight."""
-OUTLIVED_S = 0.5
 PARKED_MAX_BYTES = 16 * 2**20
 """Of events parked in memory, per destination; at the cap it takes in nothing new."""
 
@@ -78,9 +76,9 @@ class DestinationState:
         self._down_s = 0.0
         self._down_since: float | None = None
         self.plan = plan
-        self._careful_until = 0
-        if account.standing.is_careful:
-            self._careful_until = self.cursor.watermark + CAREFUL_BATCHES * plan.in_flight * plan.batch.max_events
+        self.careful = Careful(account, self.cursor, plan)
+        """What the process may die of."""
+        if self.careful.is_needed:
             self._log_change("careful: the process died of something here, events go one by one")
         self._adopt(plan, now)
         account.follow(self.cursor.position)
@@ -110,7 +108,7 @@ class DestinationState:
             parked.attempts = found.attempts
             parked.mark = self.blame.mark()
             parked.reason = found.tries[-1].reason if found.tries else ""
-            if found.number == self.account.standing.culprit:
+            if found.number == self.careful.culprit:
                 self._condemn(parked.envelope, parked.tries)
                 self.account.unpark(found.number)
             else:
@@ -124,7 +122,7 @@ class DestinationState:
         self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)
-        self.window = _window_for(plan, careful=self.is_careful)
+        self.window = _window_for(plan, careful=self.careful.is_needed)
 
     def change(self, plan: Plan, now: float) -> None:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
@@ -193,7 +191,7 @@ class DestinationState:
         self.settle(list(compress(envelopes, reasons)))
 
     def _without_culprit(self, chunk: Chunk) -> Chunk:
-        culprit = self.account.standing.culprit
+        culprit = self.careful.culprit
         if culprit is None or not chunk.first <= culprit <= chunk.envelopes[-1].number:
             return chunk
         guilty = [envelope for envelope in chunk.envelopes if envelope.number == culprit]
@@ -207,7 +205,7 @@ class DestinationState:
         failure = Failure(Fault.EVENT, "process_died", detail="the process ended while this event was being sent")
         self.account.bury(envelope, failure, tries, self.plan.version)
         self.counters.count_dead(failure.reason)
-        self._stand(culprit=None)
+        self.careful.condemned()
         self._log_change("given up: the process died of this event", number=envelope.number)
 
     def miss(self, gap: Gap) -> None:
@@ -265,7 +263,7 @@ class DestinationState:
             for parked in work.rows.values():
                 self.parked.put(parked, due)
             return
-        again = _window_for(self.plan, careful=self.is_careful)
+        again = _window_for(self.plan, careful=self.careful.is_needed)
         again.add(work.batch.envelopes, due)
         while batch := again.flush(due):
             self.shelf.put(Work(batch, self.plan.version), due)
@@ -309,41 +307,14 @@ class DestinationState:
 
     def pause(self, paused: bool) -> None:
         """Or go on."""
-        self._stand(paused=paused)
+        self.account.stand(msgspec.structs.replace(self.account.standing, paused=paused))
         self.alarm.ring()
 
-    def _stand(self, **changes: object) -> None:
-        self.account.stand(msgspec.structs.replace(self.account.standing, **changes))
-
-    # What the process may die of ---------------------------------------------------------------------------------
-
-    @property
-    def is_careful(self) -> bool:
-        """Whether events go one by one, each written down first."""
-        return self._careful_until > 0
-
-    def is_suspect(self, work: Work) -> bool:
-        """Whether the process may die of sending this: it did, at this place."""
-        watermark = self.cursor.watermark
-        return self.is_careful or (work.first <= watermark and watermark == self.account.standing.died_at)
-
-    async def write_down(self, work: Work) -> None:
-        """This is about to be sent: should the process die of it, the next one knows."""
-        self._stand(trying=work.first)
-        await self.account.write_down()
-
-    def outlived(self, work: Work) -> None:
-        """An attempt ended, or has gone on for a while: it is nothing that a process dies of."""
-        if self.account.standing.trying == work.first:
-            self._stand(trying=None)
-
     def look_after(self, now: float) -> None:
-        """Says of attempts that last that they are outlived; ends being careful when there is no more reason."""
+        """What is to be done now and then, whatever else happens."""
         for work in list(self.in_hand):
-            if work.began and now - work.began > OUTLIVED_S:
-                self.outlived(work)
-        if self.is_careful and self.cursor.watermark >= self._careful_until:
-            self._careful_until = 0
+            self.careful.lasts(work, now)
+        if self.careful.relax():
             self._log_change("careful no more")
             self.change(self.plan, now)
 
