@@ -4,6 +4,6 @@
                                \\---------- ledger ----------> oracle <---------- arrivals ----------/
 
 The receiver knows from the id in an event what its bytes must be, so nothing lost, invented, altered or repeated goes unseen.
-`python -m bench reliability [NAME...] [--short]` runs the scenarios. Nothing here imports the engine: it is a program that is
-run. Needs Linux.
+`python -m bench reliability [NAME...] [--short]` runs the scenarios. Nothing here imports the engine, which is a program that
+is run; but `alone`, and the scenarios that play on it, are about its journal by itself. Needs Linux.
 """

@@ -86,6 +86,7 @@ class Committer:
         self._dispose_at = inf
         self._retry_at = -inf
         self._hopeless = False
+        self._gave_ballast = False
         self._bell = anyio.Event()
         self._ending = False
 
@@ -184,6 +185,8 @@ class Committer:
         return min(wait_s, max(0.0, self._retry_at - now)) if self.is_full else 0.0
 
     async def _commit(self, now: float) -> None:
+        if self.is_full and now >= self._retry_at and not await self._is_ballast_back():
+            self._retry_at = now + RETRY_S
         written_down = self._collect_changes(now)
         taken = [] if self.is_over_quota or (self.is_full and now < self._retry_at) else self._collect_events()
         disposal = self._disposal(now)
@@ -275,15 +278,19 @@ class Committer:
         if not self.is_full:
             self.is_full = True
             self._say("the disk is full: nothing is accepted until there is room, delivery goes on")
-            await self._writer.run(self._store.release_ballast)
+        self._gave_ballast |= await self._writer.run(self._store.release_ballast)
         self._retry_at = now + RETRY_S
         if not self.is_saved:
             self._flush_at = now if had_events else self._retry_at
             self._hopeless = not had_events
 
+    async def _is_ballast_back(self) -> bool:
+        """What was put aside for cursors is put aside again before an event is tried: else events would use it up."""
+        return not self._gave_ballast or await self._writer.run(self._store.refill_ballast)
+
     async def _heal(self) -> None:
         if self.is_full:
-            self.is_full = False
+            self.is_full = self._gave_ballast = False
             self._say("there is room again: events are accepted")
             await self._writer.run(self._store.refill_ballast)
 

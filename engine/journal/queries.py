@@ -76,8 +76,8 @@ class Queries:
         rows = self._connection.execute(
             "SELECT first, size, received FROM chunks WHERE first >= ? ORDER BY first", (number,)
         )
-        for number, said, received in rows:
-            size = integer(said)
+        for first, said, received in rows:
+            number, size = first, integer(said)
             if passed >= size_bytes and seconds(received) >= before:
                 break
             passed += size

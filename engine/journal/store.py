@@ -165,7 +165,8 @@ class Store:
         with translated(self._connection):
             id_, clean = self._one("SELECT id, clean FROM journal") or ("", 0)
             rows = self._all("SELECT name, row FROM accounts")
-            accounts = {name: self._account(name, row) for name, row in rows}
+            accounts = {name: self._account(name, row) for name, row in rows if isinstance(name, str)}
+            accounts |= {name: self._account(name, b"") for name in self._vanished() if name not in accounts}
             self._end = max(self._end, *(account.position.scan for account in accounts.values()), 1)
             self._connection.execute("UPDATE journal SET clean = 0")
         lost = Gap(self._held_end, self._end - 1, "damaged") if self._end > self._held_end else None
@@ -178,6 +179,13 @@ class Store:
             accounts=accounts,
             lost=lost,
         )
+
+    def _vanished(self) -> Iterator[str]:
+        """Destinations whose row a damaged page does not show any more: taken for new ones, they would lose all there is."""
+        with suppress(apsw.CorruptError):
+            for (name,) in self._all("SELECT DISTINCT destination FROM uses EXCEPT SELECT name FROM accounts"):
+                if isinstance(name, str):
+                    yield name
 
     def _account(self, name: str, row: bytes) -> Found:
         try:
@@ -431,7 +439,7 @@ def sealed(row: bytes) -> bytes:
     return zlib.crc32(row).to_bytes(4, "big") + row
 
 
-def unsealed(row: bytes) -> bytes:
+def unsealed(row: object) -> bytes:
     """What was sealed. Raises Damaged if it is not what was written: in a damaged file it may not even be bytes."""
     if not isinstance(row, bytes) or len(row) < 4 or zlib.crc32(row[4:]) != int.from_bytes(row[:4], "big"):
         raise Damaged("a row is not what was written")

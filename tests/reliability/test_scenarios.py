@@ -20,6 +20,7 @@ MEMORY: dict[str, dict[str, object]] = {
 DISK: dict[str, dict[str, object]] = {
     "kill": {"most_s": 0.4},
     "restart": {"most_s": 0.1, "rate": 10_000},
+    "explain": {"questions": 20},
 }
 """They mostly wait, so they run side by side."""
 

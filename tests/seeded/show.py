@@ -20,7 +20,18 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 300.0
-COPIED = ("engine", "destinations", "bench", "tests", "_dev", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE")
+COPIED = (
+    "engine",
+    "destinations",
+    "bench",
+    "tests",
+    "_dev",
+    "docs",
+    "pyproject.toml",
+    "README.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+)
 
 
 def main(words: list[str]) -> int:
@@ -53,7 +64,9 @@ def noticed(tree: Path, bug: dict[str, Any]) -> bool:
     file, began = tree / bug["file"], time.monotonic()
     sound = file.read_text()
     if sound.count(bug["old"]) != 1:
-        raise SystemExit(f"{bug['name']}: `old` must occur once in {bug['file']}, and does {sound.count(bug['old'])} times")
+        raise SystemExit(
+            f"{bug['name']}: `old` must occur once in {bug['file']}, and does {sound.count(bug['old'])} times"
+        )
     file.write_text(sound.replace(bug["old"], bug["new"]))
     try:
         was_noticed = not passes(tree, bug["tests"])

@@ -127,9 +127,9 @@ class Book:
         count = _count(places, boundary)
         return sets[count - 1] if count else 0
 
-    def latest(self, name: str) -> Page:
-        """What a destination came to last."""
-        return self._stories[name].latest
+    def has_been_at(self, name: str, page: Page) -> bool:
+        """Whether a destination ever stood there, maybe with more rows than are left now; or it stands at the beginning."""
+        return name in self._stories and (not page.settled or self._stories[name].has_been_at(page))
 
     def judge(self, found: Found, boundary: int | None = None) -> Problems:
         """Everything against what had been promised by `boundary` (None: by now). What every destination has settled may be gone."""
@@ -179,9 +179,11 @@ class _Story:
         places.append(place)
         indexes.append(max(index for index in range(since, len(self._pages)) if self._pages[index] == page))
 
-    @property
-    def latest(self) -> Page:
-        return self._pages[-1]
+    def has_been_at(self, page: Page) -> bool:
+        return any(
+            page.settled == one.settled and not (page.parked & ~one.parked or page.dead & ~one.dead)
+            for one in self._pages
+        )
 
     def has_begun(self, boundary: int | None) -> bool:
         return _count(self._places, boundary) > 0

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import apsw
 from doorstep.engine.journal.queries import Queries, StoredPieces
@@ -37,7 +38,7 @@ def found_in(opened: Opened, queries: Queries, event: Callable[[int], bytes]) ->
     held, altered, gaps = walk(queries, opened.oldest, min(opened.end, FAR), event)
     letters: Counter[tuple[str, int]] = Counter()
     with suppress(apsw.CorruptError):  # nothing is promised of a damaged table but that nothing else suffers
-        letters.update(queries.connection.execute("SELECT destination, number FROM dead").fetchall())
+        letters.update(letters_in(queries))
     pages = {
         name: page_of(
             account.position,
@@ -55,6 +56,12 @@ def found_in(opened: Opened, queries: Queries, event: Callable[[int], bytes]) ->
         doubled=letters.total() - len(letters),
         lost=opened.lost is not None,
     )
+
+
+def letters_in(queries: Queries) -> list[tuple[str, int]]:
+    """Of each dead letter, whose it is and which event. Raises the errors of SQLite."""
+    rows: list[Any] = queries.connection.execute("SELECT destination, number FROM dead").fetchall()
+    return rows
 
 
 def page_of(position: Position, parked: list[int], dead: list[int]) -> Page:

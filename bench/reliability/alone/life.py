@@ -6,9 +6,11 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import anyio
 import trio.testing
@@ -16,14 +18,16 @@ from doorstep.engine.clock import Clock
 from doorstep.engine.errors import Fault, JournalError
 from doorstep.engine.journal import DiskLog, open_disk_log, store
 from doorstep.engine.journal.plans import PlanRecord
+from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import Gap, Position, open_chunk
+from doorstep.engine.journal.store import translated
 from doorstep.engine.model import Decoded, LineDecoder, Lines
 from doorstep.engine.model.envelope import Chunk, Envelope
 from doorstep.engine.model.outcome import Failure
 from doorstep.engine.telemetry import IntakeCounters
 
 from .book import Book, Page
-from .found import page_of
+from .found import letters_in, page_of
 
 EPOCH = 1_700_000_000.0
 NAMES = ("one", "two", "three")
@@ -51,9 +55,14 @@ async def open_life(
         folder, on_stored=lambda chunk: None, clock=clock, counters=IntakeCounters(), vfs=vfs, **options
     ) as log:
         _, queries, _, reader = log.parts
-        letters = await reader.run(queries.connection.execute("SELECT destination, number FROM dead").fetchall)
+        letters = await reader.run(partial(_letters, queries))
         dead = {name: {number for destination, number in letters if destination == name} for name in names}
         yield Life(log, book, random, [Destination(log, name, book, random, dead[name]) for name in names])
+
+
+def _letters(queries: Queries) -> list[tuple[str, int]]:
+    with translated():
+        return letters_in(queries)
 
 
 @contextmanager
@@ -67,12 +76,8 @@ def memory_folder() -> Iterator[Path]:
 @contextmanager
 def small_files() -> Iterator[None]:
     """Every journal checkpoints often, and puts little aside: thousands of them are made."""
-    before = store.CHECKPOINT_PAGES, store.BALLAST_BYTES
-    store.CHECKPOINT_PAGES, store.BALLAST_BYTES = 16, 4096
-    try:
+    with patch.object(store, "CHECKPOINT_PAGES", 16), patch.object(store, "BALLAST_BYTES", 4096):
         yield
-    finally:
-        store.CHECKPOINT_PAGES, store.BALLAST_BYTES = before
 
 
 class Life:

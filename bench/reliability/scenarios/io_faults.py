@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import NamedTuple
 
 import anyio
 import msgspec
+from doorstep.engine.errors import JournalError, JournalFull
 
-from bench.faults import Fault, FaultyVfs, images
+from bench.faults import Fault, FaultyVfs
 from bench.faults.vfs import Kind
 from bench.scenario import Goal
 
@@ -123,8 +123,6 @@ def play_one(folder: Path, trial: Trial, seed: int) -> tuple[Tale, Problems]:
 
 async def _suffer(folder: Path, book: Book, random: Random, vfs: FaultyVfs, trial: Trial, tale: Tale) -> None:
     """A life that ends well, or in an error of the journal's."""
-    from doorstep.engine.errors import JournalError, JournalFull
-
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_heal, vfs, trial.stretch_s)
@@ -169,7 +167,10 @@ IO_FAULTS = Scenario(
     full=Form(ks=tuple(range(1, 201))),
     short=Form(ks=(1, 2, 3, 4, 5, 7, 11, 19, 37, 71, 120, 200)),
     goals=(
-        *(Goal(name, "<=", 0) for name in ("lost", "altered", "ahead", "behind", "doubled", "reused", "missed", "foreign")),
+        *(
+            Goal(name, "<=", 0)
+            for name in ("lost", "altered", "ahead", "behind", "doubled", "reused", "missed", "foreign")
+        ),
         Goal("slowest_s", "<=", 5.0),
     ),
 )
