@@ -31,20 +31,20 @@ DIGIT = "7"
 REST = 7
 DEAD_ASKED = 10
 """One question in so many is about an event that was given up."""
-WARM_S = 1.0
 
 State = tuple[str, str]
 """What is said of an event at a destination, and why."""
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """One event in `every` is refused. `rate` is what comes in while questions are asked, for `most_s` at most."""
+    """One event in `every` is refused. `rate` is what comes in for `calm_s`, and while questions are asked, `most_s` at most."""
 
     backlog: Backlog
     every: int
     questions: int
     rate: int = 20_000
-    most_s: float = 120.0
+    calm_s: float = 5.0
+    most_s: float = 180.0
 
 
 def play(form: Form) -> Figures:
@@ -59,7 +59,7 @@ def play(form: Form) -> Figures:
         ids = sample(form)
         producer = play.produce(form.rate, ids=iter(range(events, events + round(form.rate * form.most_s * 2))))
         play.ready(producer)
-        time.sleep(WARM_S)
+        calm = calm_from(producer, form.calm_s)
         began_ns, before = time.monotonic_ns(), len(producer.latencies_ns)
         answers = anyio.run(ask, play, ids, form.most_s)
         waits_ns, took_s = producer.latencies_ns[before:], (time.monotonic_ns() - began_ns) / SECOND_NS
@@ -82,6 +82,7 @@ def play(form: Form) -> Figures:
         "explain_p99_ms": p_ms(array("q", [answer.took_ns for answer in answers]), 0.99),
         "asked_for_s": took_s,
         "rate_kept": kept,
+        "calm_ack_p99_ms": p_ms(producer.latencies_ns[calm:before], 0.99),
         "ack_p50_ms": p_ms(waits_ns, 0.5),
         "ack_p99_ms": p_ms(waits_ns, 0.99),
         "rss_mib": ended.rss_mib,
@@ -155,6 +156,14 @@ def fill(play: Stage, form: Form) -> float:
     return (filler.last_ack_ns - filler.start_ns) / SECOND_NS
 
 
+def calm_from(producer: Producer, calm_s: float) -> int:
+    """Lets it come in, and nobody asks; which of the latencies is the first of the second half of that time."""
+    time.sleep(calm_s / 2)
+    first = len(producer.latencies_ns)
+    time.sleep(calm_s / 2)
+    return first
+
+
 async def ask(play: Stage, ids: Sequence[int], most_s: float) -> list[Answered]:
     """One question after the other, as many as can be asked in `most_s`."""
     answers, deadline = list[Answered](), time.monotonic() + most_s
@@ -193,7 +202,7 @@ EXPLAIN = Scenario(
     title="the lives of random events out of millions, while 20 000 events/s come in",
     play=play,
     full=Form(backlog=Backlog(events=10_000_000, limit="20GiB"), every=100_000, questions=1000),
-    short=Form(backlog=Backlog(events=30_000), every=1000, questions=50),
+    short=Form(backlog=Backlog(events=30_000), every=1000, questions=50, calm_s=1.0),
     goals=(
         Goal("wrong", "<=", 0),
         Goal("not_asked", "<=", 0),
