@@ -1,7 +1,7 @@
 """What the process may die of: an event whose encoding ends the interpreter, say. Nobody is left to tell, so it is written down first.
 
-    a death -> the next life writes down what it sends first -> three deaths of that at one watermark -> events go one by one, each
-    written down -> one more death -> that event is the culprit, and a dead letter
+    a death -> the next life writes down what it sends first -> three deaths of the same attempt -> events go one by one, each written
+    down -> two deaths of the same event, alone -> it is the culprit, and a dead letter
 
 An attempt that ended, or has lasted for a moment, is nothing that a process dies of: `kill -9` from outside accuses nobody for long.
 """

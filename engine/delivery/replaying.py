@@ -12,16 +12,16 @@ from collections.abc import Callable
 
 from ..clock import Clock
 from ..errors import FqlError, JournalError
-from ..journal.desk import Replay
+from ..journal.desk import BATCH, Replay
 from ..journal.local_desk import LocalDesk
 from .alarm import Alarm
 from .state import DestinationState
 
 _log = logging.getLogger("doorstep.delivery")
 
-AHEAD_BATCHES = 4
-"""So many batches' worth of replayed events are held ready for a destination."""
-LOOK_EVERY_S = 1.0
+AHEAD = 2000
+"""So many replayed events are held ready for a destination, beside those that have gone out."""
+LOOK_EVERY_S = 0.2
 """For new replays, and for room."""
 
 
@@ -45,7 +45,12 @@ class Replayer:
                 if replay.id not in self._broken:
                     moved |= await self._step(replay)
             if not moved:
-                await self.alarm.wait(LOOK_EVERY_S)
+                await self.alarm.wait(self._wait_s())
+
+    def _wait_s(self) -> float:
+        """Until the next events of a replay with a rate are due, or somebody has room again."""
+        now = self._clock.utc()
+        return min([LOOK_EVERY_S, *(at - now for at in self._not_before.values() if at > now)])
 
     async def _step(self, replay: Replay) -> bool:
         """Moves some of it, if there is room for them; whether it is worth looking again at once."""
@@ -53,11 +58,9 @@ class Replayer:
         now = self._clock.utc()
         if state is None or now < self._not_before.get(replay.id, 0.0):
             return False
-        most = state.plan.batch.max_events
-        if state.parked.replays >= AHEAD_BATCHES * most or state.parked.is_full:
+        if state.parked.replays >= AHEAD or state.parked.is_full:
             return False
-        if replay.rate is not None:
-            most = max(1, min(most, int(replay.rate * LOOK_EVERY_S)))
+        most = BATCH if replay.rate is None else max(1, min(BATCH, int(replay.rate * LOOK_EVERY_S)))
         try:
             stepped = await self._desk.step(replay, max_events=most, choose=state.scan)
         except (FqlError, JournalError) as error:

@@ -21,7 +21,7 @@ from ..clock import Clock
 from ..errors import JournalError, JournalFull
 from .account import DiskAccount
 from .records import Changes, Position
-from .storage import Worker
+from .storage import Handle, Worker
 from .store import Commit, Committed, Disposal, Store
 from .taken import Taken
 
@@ -51,6 +51,35 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 DEFAULT_LIMITS = Limits()
+
+
+class _Draft:
+    """A commit on its way."""
+
+    under_way: Handle[Committed]
+
+    def __init__(
+        self,
+        now: float,
+        taken: list[Taken],
+        changes: list[Changes],
+        forgotten: list[str],
+        written_down: list[anyio.Event],
+        disposal: Disposal | None,
+    ) -> None:
+        self.now = now
+        self.taken, self.changes, self.forgotten = taken, changes, forgotten
+        self.written_down, self.disposal = written_down, disposal
+
+    def begin(self, store: Store, writer: Worker) -> None:
+        """Gives it to the thread that writes; what is indexed of events is made there, not in the loop."""
+
+        def job() -> Committed:
+            arrivals = [one.arrival() for one in self.taken if one.decoded.lines]
+            commit = Commit(arrivals=arrivals, changes=self.changes, disposal=self.disposal, forgotten=self.forgotten)
+            return store.commit(commit)
+
+        self.under_way = writer.begin(job)
 
 
 class Committer:
@@ -161,11 +190,12 @@ class Committer:
 
     async def run(self) -> None:
         """Until `end`. Raises JournalError when the disk fails for good."""
+        draft: _Draft | None = None
         while True:
             now = self._clock.monotonic()
             wait_s = self._wait_s(now)
-            if wait_s == 0:
-                await self._commit(now)
+            if draft or wait_s == 0:
+                draft = await self._commit(draft or await self._first_draft(now))
             elif self._ending:
                 break
             else:
@@ -184,36 +214,55 @@ class Committer:
             return inf if self._ending else wait_s
         return min(wait_s, max(0.0, self._retry_at - now)) if self.is_full else 0.0
 
-    async def _commit(self, now: float) -> None:
+    async def _first_draft(self, now: float) -> _Draft:
         if self.is_full and now >= self._retry_at and not await self._is_ballast_back():
             self._retry_at = now + RETRY_S
+        return self._draft(now)
+
+    def _draft(self, now: float) -> _Draft:
+        """All that is to be written now, on its way to the thread that writes."""
         written_down = self._collect_changes(now)
-        taken = [] if self.is_over_quota or (self.is_full and now < self._retry_at) else self._collect_events()
-        disposal = self._disposal(now)
-        self._under_way = taken
+        tries_events = not (self.is_over_quota or (self.is_full and now < self._retry_at))
+        self._under_way = self._collect_events() if tries_events else []
+        draft = _Draft(now, self._under_way, self._unsaved, self._forgotten, written_down, self._disposal(now))
+        self._unsaved, self._forgotten = [], []
+        draft.begin(self._store, self._writer)
+        return draft
+
+    async def _commit(self, draft: _Draft) -> _Draft | None:
+        """Sees a draft through. Returns the next one, if there is one already: it is written while this one is announced."""
         try:
-            committed = await self._write(taken, disposal)
+            committed = await self._written(draft)
         except JournalFull:
-            self._waiting.extendleft(reversed(taken))
-            self._under_way = []
-            self._writing_down[:0] = written_down
-            self._dispose_at = max(self._dispose_at, now + DISPOSE_EVERY_S)
-            await self._bear_full_disk(had_events=bool(taken))
-            return
+            self._take_back(draft)
+            await self._bear_full_disk(had_events=bool(draft.taken))
+            return None
         if self._store.wants_checkpoint:
-            self._writer.post(self._store.checkpoint)
-        self._unsaved, self._forgotten, self._hopeless = [], [], False
+            self._writer.begin(self._store.checkpoint)
+        self._hopeless = False
         self.commits += 1
         self.used_bytes = committed.used_bytes
-        if disposal and not committed.deleted:
-            self._dispose_at = now + (OVER_QUOTA_EVERY_S if self.is_over_quota else DISPOSE_EVERY_S)
-        for written in written_down:
+        if draft.disposal and not committed.deleted:
+            self._dispose_at = draft.now + (OVER_QUOTA_EVERY_S if self.is_over_quota else DISPOSE_EVERY_S)
+        for written in draft.written_down:
             written.set()
         self._under_way = []
-        if taken or committed.deleted:
-            self._stored(committed, taken)
-        if taken:
+        is_busy = self._waiting and not (self.is_full or self.is_over_quota)
+        following = self._draft(self._clock.monotonic()) if is_busy else None
+        if draft.taken or committed.deleted:
+            self._stored(committed, draft.taken)
+        if draft.taken:
             await self._heal()
+        return following
+
+    def _take_back(self, draft: _Draft) -> None:
+        """Nothing of it was written."""
+        self._waiting.extendleft(reversed(draft.taken))
+        self._under_way = []
+        self._unsaved[:0] = draft.changes
+        self._forgotten[:0] = draft.forgotten
+        self._writing_down[:0] = draft.written_down
+        self._dispose_at = max(self._dispose_at, draft.now + DISPOSE_EVERY_S)
 
     def _collect_changes(self, now: float) -> list[anyio.Event]:
         if now < self._flush_at and not self._ending:
@@ -250,20 +299,12 @@ class Committer:
 
     # The disk ----------------------------------------------------------------------------------------------------
 
-    async def _write(self, taken: Sequence[Taken], disposal: Disposal | None) -> Committed:
+    async def _written(self, draft: _Draft) -> Committed:
         """A failing disk is tried again for a while, a full one at once with less: see `_commit`."""
-        changes, forgotten = self._unsaved, self._forgotten
-
-        def job() -> Committed:
-            arrivals = [one.arrival() for one in taken if one.decoded.lines]
-            return self._store.commit(
-                Commit(arrivals=arrivals, changes=changes, disposal=disposal, forgotten=forgotten)
-            )
-
         failing_since: float | None = None
         while True:
             try:
-                return await self._writer.run(job)
+                return await draft.under_way.result()
             except JournalError as error:
                 now = self._clock.monotonic()
                 failing_since = now if failing_since is None else failing_since
@@ -271,6 +312,7 @@ class Committer:
                     raise
                 self._say("the disk fails, trying again", error=str(error))
                 await anyio.sleep(PATIENCE_S / 20)
+                draft.begin(self._store, self._writer)
 
     async def _bear_full_disk(self, *, had_events: bool) -> None:
         """Cursors come first: what was put aside for them is used now."""

@@ -169,10 +169,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """The watermark at which the process died last: while it stays there, what is sent first is written down first."""
     trying: int | None = None
     """The first event of the attempt that was written down, and is not known to have been outlived."""
+    died_of: int | None = None
+    """The first event of the attempt in which the process died last."""
     deaths: int = 0
-    """How often in a row the process died in such an attempt, at this watermark."""
+    """How often in a row it died in the same attempt, at the same watermark."""
     culprit: int | None = None
-    """The event that was being tried, alone, when the process died."""
+    """The event that was being tried, alone, when the process died, twice."""
 
     @property
     def is_careful(self) -> bool:
@@ -183,9 +185,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         """What is to be thought of it when the process has died, for whatever reason."""
         deaths, culprit = 0, self.culprit
         if self.trying is not None:
-            deaths = self.deaths + 1 if self.died_at == watermark else 1
-            culprit = self.trying if self.is_careful else culprit
-        return Standing(paused=self.paused, died_at=watermark, deaths=deaths, culprit=culprit)
+            is_again = (self.died_at, self.died_of) == (watermark, self.trying)
+            deaths = self.deaths + 1 if is_again or self.is_careful else 1
+            culprit = self.trying if is_again and self.is_careful else culprit
+        return Standing(paused=self.paused, died_at=watermark, died_of=self.trying, deaths=deaths, culprit=culprit)
 
 
 class Changes(msgspec.Struct, kw_only=True):

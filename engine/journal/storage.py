@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import anyio
 import anyio.lowlevel
@@ -18,17 +18,26 @@ import anyio.lowlevel
 from ..waker import Post, poster
 
 T = TypeVar("T")
+R = TypeVar("R", covariant=True)
+
+
+class Handle(Protocol[R]):
+    """A job that was given."""
+
+    async def result(self) -> R:
+        """What it returns or raises, once it is done."""
+        ...
 
 
 class Worker(Protocol):
     """Does one job after the other."""
 
-    async def run(self, job: Callable[[], T]) -> T:
-        """What `job` returns or raises, once it is done."""
+    def begin(self, job: Callable[[], T]) -> Handle[T]:
+        """Gives a job, and waits for nothing."""
         ...
 
-    def post(self, job: Callable[[], object]) -> None:
-        """Does it after what was given before; nobody waits for it."""
+    async def run(self, job: Callable[[], T]) -> T:
+        """What `job` returns or raises, once it is done."""
         ...
 
     async def aclose(self) -> None:
@@ -39,14 +48,16 @@ class Worker(Protocol):
 class OnTheSpot:
     """A worker without a thread: the loop waits for it."""
 
+    def begin(self, job: Callable[[], T]) -> Handle[T]:
+        """See `Worker`. It is done at once."""
+        given = _Job(job)
+        given.do()
+        given.done.set()
+        return given
+
     async def run(self, job: Callable[[], T]) -> T:
         """See `Worker`."""
-        await anyio.lowlevel.checkpoint()
-        return job()
-
-    def post(self, job: Callable[[], object]) -> None:
-        """See `Worker`."""
-        job()
+        return await self.begin(job).result()
 
     async def aclose(self) -> None:
         """See `Worker`."""
@@ -56,25 +67,21 @@ class Thread:
     """A worker that is a thread. Belongs to the loop it is made in."""
 
     def __init__(self, name: str) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._post: Post = poster()
         self._ended = anyio.Event()
         self._thread = threading.Thread(target=self._main, name=f"doorstep {name}", daemon=True)
         self._thread.start()
 
+    def begin(self, job: Callable[[], T]) -> Handle[T]:
+        """See `Worker`."""
+        given: _Job[T] = _Job(job)
+        self._jobs.put(given)
+        return given
+
     async def run(self, job: Callable[[], T]) -> T:
         """See `Worker`."""
-        given = _Job(job)
-        self._jobs.put(given)
-        await given.done.wait()
-        if given.error is not None:
-            raise given.error
-        result: T = given.result
-        return result
-
-    def post(self, job: Callable[[], object]) -> None:
-        """See `Worker`."""
-        self._jobs.put(_Job(job))
+        return await self.begin(job).result()
 
     async def aclose(self) -> None:
         """See `Worker`."""
@@ -85,19 +92,28 @@ class Thread:
 
     def _main(self) -> None:
         while (job := self._jobs.get()) is not None:
-            try:
-                job.result = job.work()
-            except BaseException as error:
-                job.error = error
+            job.do()
             self._post(job.done.set)
         self._post(self._ended.set)
 
 
-class _Job:
-    __slots__ = ("done", "error", "result", "work")
+class _Job(Generic[T]):
+    __slots__ = ("done", "error", "outcome", "work")
 
-    def __init__(self, work: Callable[[], Any]) -> None:
+    def __init__(self, work: Callable[[], T]) -> None:
         self.work = work
         self.done = anyio.Event()
-        self.result: Any = None
+        self.outcome: T | None = None
         self.error: BaseException | None = None
+
+    def do(self) -> None:
+        try:
+            self.outcome = self.work()
+        except BaseException as error:
+            self.error = error
+
+    async def result(self) -> T:
+        await self.done.wait()
+        if self.error is not None:
+            raise self.error
+        return cast(T, self.outcome)
