@@ -98,19 +98,22 @@ class Thread:
 
 
 class _Job(Generic[T]):
-    __slots__ = ("done", "error", "outcome", "work")
+    __slots__ = ("_work", "done", "error", "outcome")
 
     def __init__(self, work: Callable[[], T]) -> None:
-        self.work = work
+        self._work: Callable[[], T] | None = work
         self.done = anyio.Event()
         self.outcome: T | None = None
         self.error: BaseException | None = None
 
     def do(self) -> None:
+        """Once. What it was done with is let go of: whoever holds the job may be part of that, and a cycle stays until it is collected."""
+        assert self._work is not None
         try:
-            self.outcome = self.work()
+            self.outcome = self._work()
         except BaseException as error:
             self.error = error
+        self._work = None
 
     async def result(self) -> T:
         await self.done.wait()
