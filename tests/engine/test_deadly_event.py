@@ -21,7 +21,7 @@ class Bomb(RequestDestination[Settings]):
     label, description, Settings = "Bomb", "Ends the process on one event.", Settings
 
     def request(self, batch):
-        if any(b'"m-777"' in line for line in batch.lines):
+        if any(b'"m-1477"' in line for line in batch.lines):
             os._exit(9)
         return Request("POST", "http://receiver/", body=b"[" + b",".join(batch.lines) + b"]")
 
@@ -76,5 +76,5 @@ def test_an_event_that_ends_the_process_is_a_dead_letter_and_the_rest_flows(tmp_
     summary = json.loads(ended.stdout)
     assert (summary["dead_lettered"], summary["pending"], summary["parked"]) == (1, 0, 0)
     assert summary["dead_reasons"] == {"process_died": 1}
-    assert {f"m-{i}" for i in range(1500)} - set(taken.read_text().split()) == {"m-777"}
+    assert {f"m-{i}" for i in range(1500)} - set(taken.read_text().split()) == {"m-1477"}
     assert lives <= 15  # three at one watermark, which may take some lives to come to a standstill, and two more

@@ -213,7 +213,7 @@ async def test_on_a_full_disk_events_wait_cursors_are_saved_and_it_heals_by_itse
             await (await log.take(events(1, 2), "shop")).stored()
             disk.fault = disk.full
             ticket = await log.take(events(3, 2), "shop")
-            with anyio.move_on_after(60) as scope:
+            with anyio.move_on_after(59.5) as scope:
                 await ticket.stored()
             assert scope.cancelled_caught
             assert (log.statistics().is_full, (tmp_path / "ballast").exists()) == (True, False)

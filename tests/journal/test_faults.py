@@ -110,7 +110,9 @@ async def test_while_there_is_no_room_events_wait_and_cursors_and_dead_letters_a
             account = log.account("a", oldest=True)
             waiting = await fill(log, events)
             assert log.statistics().is_full
-            assert not (folder / "ballast").exists()
+            with anyio.fail_after(2):  # once a second it is tried whether both it and the events fit
+                while (folder / "ballast").exists():
+                    await anyio.sleep(0.01)
             letter = stored[0].envelopes[0]
             position = Position(stored[0].end)
             account.follow(lambda: position)

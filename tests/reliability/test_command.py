@@ -98,5 +98,7 @@ def test_every_scenario_of_the_issue_is_there() -> None:
         "bit-rot",
         "dedup",
         "backlog",
+        "replay",
+        "explain",
         "throughput",
     ]
