@@ -4,14 +4,17 @@
 
 | file | what |
 |---|---|
-| `log.py`, `records.py` | the seam: what the engine asks of a log, and what is kept of a destination |
+| `log.py`, `records.py`, `plans.py` | the seam: what the engine asks of a log, and what is kept of a destination |
 | `memory.py` | the twin without a disk: bounded, and nothing survives |
-| `disk.py`, `account.py`, `cache.py`, `room.py`, `taken.py` | the loop's side of the journal on disk |
-| `committing.py` | when it writes, and what it does when it cannot |
-| `storage.py` | the threads |
-| `store.py`, `queries.py`, `schema.py`, `blob.py` | the file: writing, reading, its tables, a chunk as bytes |
+| `opening.py`, `disk.py`, `account.py`, `cache.py`, `room.py`, `taken.py` | the loop's side of the journal on disk |
+| `dedup.py`, `seen.py` | repeats, by `messageId` |
+| `committing.py`, `storage.py` | when it writes, and what it does when it cannot; the threads |
+| `store.py`, `queries.py`, `schema.py`, `blob.py`, `rows.py` | the file: writing, reading, its tables, a chunk and a row as bytes |
+| `desk.py`, `local_desk.py`, `hands.py` | what people ask of it: the contract, and its keeper |
+| `letters.py`, `replaying.py`, `stepping.py`, `explaining.py`, `standing.py` | dead letters, replays, an event's life: in SQL |
+| `checking.py`, `salvage.py`, `pages.py`, `untouched.py` | a journal that is damaged: said, and rescued, never written to |
 
-Only the last row knows SQLite. Knows events and chunks, nothing of delivery but that there are destinations.
+Knows events and chunks, nothing of delivery but that there are destinations.
 """
 
 from .disk import DiskLog
