@@ -221,3 +221,22 @@ async def test_as_many_open_chunks_as_there_may_be_are_all_read_again(life: Any,
         await w.fleet.drain(60)
         assert w.statistics("a").pending_before == 100
     assert healthy.seen == Counter(range(1, 101))
+
+
+async def test_an_event_that_was_parked_and_then_delivered_is_not_sent_again(life: Any, receiver: Any) -> None:
+    hook = receiver(lambda ids, now: 500 if 3 in ids and now < 300 else 200)
+    async with life() as w:
+        w.plan("a", hook, retry=RetrySettings(preset="webhook"))
+        w.reconcile()
+        while w.statistics("a").parked == 0:
+            await feed(w, 1, 10)
+            await anyio.sleep(1)
+        await w.fleet.drain(3600)
+        fed = w.fed
+    assert hook.seen == Counter(range(1, fed + 1))
+    async with life(fed=fed) as w:
+        w.plan("a", hook)
+        w.reconcile()
+        assert w.statistics("a").pending_before == 0
+        await anyio.sleep(600)
+    assert hook.seen == Counter(range(1, fed + 1))

@@ -358,6 +358,18 @@ def test_a_damaged_chunk_is_a_gap_up_to_the_next_one(new: Any, folder: Path) -> 
         queries.close()
 
 
+def test_a_chunk_that_is_missing_is_a_gap_and_not_the_end(new: Any, folder: Path) -> None:
+    store = new()
+    for count in (2, 3, 1):
+        store.commit(Commit(arrivals=[arrival(count)]))
+    store.work(lambda connection: connection.execute("DELETE FROM bodies WHERE first = 3").fetchall())
+    queries = Queries(folder)
+    try:
+        assert queries.chunk(3) == Gap(3, 5, "damaged")
+    finally:
+        queries.close()
+
+
 # The folder ----------------------------------------------------------------------------------------------------------
 
 
