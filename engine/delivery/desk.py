@@ -21,7 +21,7 @@ class RunningDesk(LocalDesk):
         self, log: DiskLog, fleet: Fleet, clock: Clock, spec: Literal["segment", "any"], known: Callable[[], list[str]]
     ) -> None:
         super().__init__(*log.parts, utc=clock.utc, spec=spec, chooses=lambda name: _choose(fleet, name))
-        self._fleet = fleet
+        self._log, self._fleet = log, fleet
         self._configured = known
         self.replayer = Replayer(self, fleet.state_of, clock)
 
@@ -44,6 +44,7 @@ class RunningDesk(LocalDesk):
         if destination in self._configured():
             raise ValueError(f"{destination} is configured: take it out of the configuration and reload first")
         await super().forget(destination)
+        self._log.forget(destination)
 
     async def _stand(self, destination: str, *, paused: bool) -> None:
         state = self._fleet.state_of(destination)

@@ -3,8 +3,10 @@
 The next commit starts when the last one ends, with all that is waiting, so under load commits grow by themselves and a sync is shared by
 all who wait for it. What destinations noted goes along every `FLUSH_S`, alone if no events come.
 
-A full disk is back-pressure: the ballast is given up, cursors are still saved, events wait and are tried again every second. A disk that
-fails is tried for `PATIENCE_S`; then the journal gives up, and says so by JournalError.
+A full disk is back-pressure: the ballast is given up, cursors are still saved, events wait and are tried again every second. What is only
+kept for replay makes room for them: `retention` is a wish, to take events in is the purpose.
+
+A disk that fails is tried for `PATIENCE_S`; then the journal gives up, and says so by JournalError.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from ..errors import JournalError, JournalFull
 from .account import DiskAccount
 from .records import Changes, Position
 from .storage import Handle, Worker
-from .store import Commit, Committed, Disposal, Store
+from .store import CHUNK_BYTES, DELETED_AT_ONCE, Commit, Committed, Disposal, Store
 from .taken import Taken
 
 _log = logging.getLogger("doorstep.journal")
@@ -31,6 +33,8 @@ FLUSH_S = 0.025
 """With the time of a commit that is well below the 100 ms of acks that a crash may repeat."""
 COMMIT_BYTES = 4 * 2**20
 """Of events in one commit."""
+DELETED_WHEN_FULL = 32
+"""Chunks, at each try while the disk is full: twice what a commit of events takes."""
 RETRY_S = 1.0
 PATIENCE_S = 5.0
 DISPOSE_EVERY_S = 1.0
@@ -63,12 +67,11 @@ class _Draft:
         now: float,
         taken: list[Taken],
         changes: list[Changes],
-        forgotten: list[str],
         written_down: list[anyio.Event],
         disposal: Disposal | None,
     ) -> None:
         self.now = now
-        self.taken, self.changes, self.forgotten = taken, changes, forgotten
+        self.taken, self.changes = taken, changes
         self.written_down, self.disposal = written_down, disposal
 
     def begin(self, store: Store, writer: Worker) -> None:
@@ -76,7 +79,7 @@ class _Draft:
 
         def job() -> Committed:
             arrivals = [one.arrival() for one in self.taken if one.decoded.lines]
-            commit = Commit(arrivals=arrivals, changes=self.changes, disposal=self.disposal, forgotten=self.forgotten)
+            commit = Commit(arrivals=arrivals, changes=self.changes, disposal=self.disposal)
             return store.commit(commit)
 
         self.under_way = writer.begin(job)
@@ -109,7 +112,6 @@ class Committer:
         self._positions: dict[DiskAccount, Position] = {}
         """Of every destination, as it is in the file, or will be with the next commit."""
         self._unsaved: list[Changes] = []
-        self._forgotten: list[str] = []
         self._writing_down: list[anyio.Event] = []
         self._flush_at = inf
         self._dispose_at = inf
@@ -147,11 +149,6 @@ class Committer:
         self._positions.pop(account, None)
         self._flush_now()
 
-    def forget(self, name: str) -> None:
-        """Deletes what is known of a destination."""
-        self._forgotten.append(name)
-        self._flush_now()
-
     async def write_down(self, account: DiskAccount) -> None:
         """Writes what was noted of it, at once, and returns when that is durable."""
         self.note(account)
@@ -184,7 +181,7 @@ class Committer:
     @property
     def is_saved(self) -> bool:
         """Whether nothing that was noted is unwritten."""
-        return not (self._noted or self._unsaved or self._forgotten)
+        return not (self._noted or self._unsaved)
 
     # The loop ----------------------------------------------------------------------------------------------------
 
@@ -215,7 +212,11 @@ class Committer:
         return min(wait_s, max(0.0, self._retry_at - now)) if self.is_full else 0.0
 
     async def _first_draft(self, now: float) -> _Draft:
-        if self.is_full and now >= self._retry_at and not await self._is_ballast_back():
+        if (
+            self.is_full
+            and now >= self._retry_at
+            and not (await self._is_room_inside() or await self._is_ballast_back())
+        ):
             self._retry_at = now + RETRY_S
         return self._draft(now)
 
@@ -224,8 +225,8 @@ class Committer:
         written_down = self._collect_changes(now)
         tries_events = not (self.is_over_quota or (self.is_full and now < self._retry_at))
         self._under_way = self._collect_events() if tries_events else []
-        draft = _Draft(now, self._under_way, self._unsaved, self._forgotten, written_down, self._disposal(now))
-        self._unsaved, self._forgotten = [], []
+        draft = _Draft(now, self._under_way, self._unsaved, written_down, self._disposal(now))
+        self._unsaved = []
         draft.begin(self._store, self._writer)
         return draft
 
@@ -242,7 +243,9 @@ class Committer:
         self._hopeless = False
         self.commits += 1
         self.used_bytes = committed.used_bytes
-        if draft.disposal and not committed.deleted:
+        if self.is_full and committed.deleted:
+            self._retry_at = draft.now
+        if draft.disposal and (self.is_full or not committed.deleted):
             self._dispose_at = draft.now + (OVER_QUOTA_EVERY_S if self.is_over_quota else DISPOSE_EVERY_S)
         for written in draft.written_down:
             written.set()
@@ -260,9 +263,8 @@ class Committer:
         self._waiting.extendleft(reversed(draft.taken))
         self._under_way = []
         self._unsaved[:0] = draft.changes
-        self._forgotten[:0] = draft.forgotten
         self._writing_down[:0] = draft.written_down
-        self._dispose_at = max(self._dispose_at, draft.now + DISPOSE_EVERY_S)
+        self._dispose_at = draft.now if draft.taken else draft.now + DISPOSE_EVERY_S
 
     def _collect_changes(self, now: float) -> list[anyio.Event]:
         if now < self._flush_at and not self._ending:
@@ -278,8 +280,8 @@ class Committer:
 
     def _collect_events(self) -> list[Taken]:
         taken: list[Taken] = []
-        size = 0
-        while self._waiting and (not size or size + self._waiting[0].size_bytes <= COMMIT_BYTES):
+        size, most = 0, CHUNK_BYTES if self.is_full else COMMIT_BYTES
+        while self._waiting and (not size or size + self._waiting[0].size_bytes <= most):
             size += self._waiting[0].size_bytes
             taken.append(self._waiting.popleft())
         return taken
@@ -294,7 +296,10 @@ class Committer:
             keep=frozenset(chunk.first for position in positions for chunk in position.open),
             before=self._clock.utc() - self._limits.retention_s,
             digests_before=self._clock.utc() - self._limits.dedup_s,
-            max_bytes=self._limits.max_bytes - (self._waiting[0].size_bytes if self._waiting else 0),
+            max_bytes=0
+            if self.is_full
+            else self._limits.max_bytes - (self._waiting[0].size_bytes if self._waiting else 0),
+            at_most=DELETED_WHEN_FULL if self.is_full else DELETED_AT_ONCE,
         )
 
     # The disk ----------------------------------------------------------------------------------------------------
@@ -325,6 +330,10 @@ class Committer:
         if not self.is_saved:
             self._flush_at = now if had_events else self._retry_at
             self._hopeless = not had_events
+
+    async def _is_room_inside(self) -> bool:
+        """Chunks that were deleted left pages in the file: some events fit, though the disk is full."""
+        return await self._writer.run(self._store.spare_bytes) >= 2 * CHUNK_BYTES
 
     async def _is_ballast_back(self) -> bool:
         """What was put aside for cursors is put aside again before an event is tried: else events would use it up."""

@@ -222,6 +222,10 @@ class DiskLog:
             backlog_bytes=account.backlog_bytes,
         )
 
+    def forget(self, name: str) -> None:
+        """A destination that has no account open was forgotten in the file: should it come back, it is new."""
+        self._found.pop(name, None)
+
     async def read(self, number: int) -> Chunk | Gap | None:
         """See `Account`. Several who want the same chunk wait for one reading."""
         while number < self.end:

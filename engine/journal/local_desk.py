@@ -26,7 +26,7 @@ from .records import DeadLetter, ParkedEvent
 from .rows import SLICE_BYTES
 from .stepping import Choose, Stepped, Stepper, envelope_of
 from .storage import Worker
-from .store import Commit, Store
+from .store import Store
 
 T = TypeVar("T")
 
@@ -221,7 +221,7 @@ class LocalDesk:
         if destination in self._known:
             raise ValueError(f"{destination} is configured: take it out of the configuration first")
         await self._expect(destination)
-        await self._hands.work(lambda: self._hands.store.commit(Commit(forgotten=[destination])))
+        await self._hands.write(partial(standing.forget, destination=destination))
 
     async def _expect(self, destination: str) -> None:
         known = {*await self._hands.read(standing.names), *self._known}

@@ -60,12 +60,6 @@ class Queries:
             row = self._one("SELECT first, count FROM chunks WHERE first <= ? ORDER BY first DESC LIMIT 1", number)
         return row[0] if row and number < row[0] + integer(row[1]) else None
 
-    def bytes_from(self, number: int) -> int:
-        """Of all chunks that begin at `number` or later."""
-        with translated(self._connection):
-            row = self._one("SELECT coalesce(sum(size), 0) FROM chunks WHERE first >= ?", number)
-        return int(row[0]) if row else 0
-
     def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
         """See `Account.expiry`. The newest chunk is never part of it."""
         with translated(self._connection):

@@ -81,6 +81,13 @@ def stand(connection: apsw.Connection, destination: str, paused: bool) -> None:
     connection.execute("UPDATE accounts SET row = ? WHERE name = ?", (row, destination))
 
 
+def forget(connection: apsw.Connection, destination: str) -> None:
+    """Deletes what is known of a destination, but for its dead letters."""
+    connection.execute("DELETE FROM accounts WHERE name = ?", (destination,))
+    for table in ("parked", "attempts", "gaps", "uses", "replays"):
+        connection.execute(f"DELETE FROM {table} WHERE destination = ?", (destination,))
+
+
 def unknown(destination: str, known: Iterable[str]) -> LookupError:
     """What to say of a destination that is not among those that are known."""
     names = ", ".join(sorted(known))

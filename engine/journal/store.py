@@ -24,7 +24,7 @@ import msgspec
 from ..errors import JournalError, JournalFull
 from .blob import Damaged, Piece, encode
 from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing
-from .schema import CHECKPOINT_PAGES, open_writer
+from .schema import CHECKPOINT_PAGES, PAGE_BYTES, open_writer
 
 _log = logging.getLogger("doorstep.journal")
 
@@ -33,7 +33,7 @@ CHUNK_BYTES = 256 * 1024
 ATTEMPT_SPAN = 2**16
 """How far apart the numbers in one row of attempts may be: so a look-up knows where to stop."""
 DELETED_AT_ONCE = 8
-"""Chunks, in one commit: what is deleted is twice what a busy commit adds, and no commit takes long."""
+"""Chunks, in one commit: what is deleted is more than what a busy commit adds, and no commit takes long."""
 BALLAST_BYTES = 16 * 2**20
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 """SQLite tells a full disk from a broken one only when it writes, and takes a limit on the size of files for a broken disk."""
@@ -65,6 +65,8 @@ class Disposal(msgspec.Struct, frozen=True):
     """... and, oldest first, any others while more than this is in use."""
     digests_before: float = 0.0
     """Digests go by their own age: a repeat may come long after its event was deleted."""
+    at_most: int = DELETED_AT_ONCE
+    """Chunks."""
 
 
 class Commit(msgspec.Struct, kw_only=True):
@@ -73,7 +75,6 @@ class Commit(msgspec.Struct, kw_only=True):
     arrivals: Sequence[Arrival] = ()
     changes: Sequence[Changes] = ()
     disposal: Disposal | None = None
-    forgotten: Sequence[str] = ()
 
 
 class StoredChunk(msgspec.Struct, frozen=True):
@@ -88,7 +89,6 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """What a commit came to."""
 
     chunks: list[StoredChunk]
-    end: int
     used_bytes: int
     deleted: int
     """Chunks."""
@@ -248,8 +248,6 @@ class Store:
                 chunks = self._append(commit.arrivals)
                 for changes in commit.changes:
                     self._write(changes)
-                for name in commit.forgotten:
-                    self._forget(name)
                 deleted = self._dispose(commit.disposal) if commit.disposal else 0
                 self._connection.execute("COMMIT")
         except BaseException:
@@ -260,7 +258,6 @@ class Store:
             self._note_durable()
         return Committed(
             chunks=chunks,
-            end=self._end,
             used_bytes=self._used,
             deleted=deleted,
             oldest=self._oldest() if deleted else 0,
@@ -314,21 +311,16 @@ class Store:
             self._connection.execute("INSERT OR IGNORE INTO plans VALUES(?, ?)", (version, sealed(plan)))
             self._connection.execute("INSERT OR REPLACE INTO uses VALUES(?, ?, ?)", (name, number, version))
 
-    def _forget(self, name: str) -> None:
-        self._connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
-        for table in ("parked", "attempts", "gaps", "uses", "replays"):
-            self._connection.execute(f"DELETE FROM {table} WHERE destination = ?", (name,))
-
     def _dispose(self, disposal: Disposal) -> int:
         """The oldest chunks that nobody needs, a few at a time. The newest stays, so that numbers go on from it."""
         rows = self._all(
             "SELECT first, count, size, received FROM chunks WHERE first < ? ORDER BY first LIMIT ?",
             min(disposal.floor, self._held_end - 1),
-            DELETED_AT_ONCE + len(disposal.keep),
+            disposal.at_most + len(disposal.keep),
         )
         deleted = 0
         for first, count, size, received in rows:
-            if first in disposal.keep or deleted == DELETED_AT_ONCE or first + integer(count) >= self._held_end:
+            if first in disposal.keep or deleted == disposal.at_most or first + integer(count) >= self._held_end:
                 continue
             if seconds(received) >= disposal.before and self._used <= disposal.max_bytes:
                 break
@@ -395,6 +387,11 @@ class Store:
             self.release_ballast()
             return False
         return True
+
+    def spare_bytes(self) -> int:
+        """Free pages inside the file, which what is written next uses first."""
+        with translated(self._connection):
+            return PAGE_BYTES * integer(self._connection.pragma("freelist_count"))
 
     # The end -----------------------------------------------------------------------------------------------------
 

@@ -274,6 +274,30 @@ async def test_twenty_times_full_and_not_lose_or_repeat_anything(
     assert sorted(firsts) == list(range(1, 201))
 
 
+async def test_on_a_full_disk_what_is_only_kept_for_replay_makes_room(
+    open_log: Any, events: Any, tmp_path: Path, caplog: Any
+) -> None:
+    """The file cannot grow: all that there is are the pages of chunks that every destination has dealt with."""
+    stored: list[Chunk] = []
+    async with open_log("disk", tmp_path, stored) as log:
+        account, position = log.account("a"), Position(1)
+        account.follow(lambda: position)
+        for number in range(1, 10_001, 1000):
+            await (await log.take(events(number, 1000), "shop")).stored()
+        store = log.parts[0]
+        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+        store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        tickets = [await log.take(events(number, 1000), "shop") for number in range(10_001, 17_001, 1000)]
+        await anyio.sleep(60)
+        assert log.statistics().is_full, "nobody has taken anything: nothing may go"
+        position = Position(10_001)
+        account.moved()
+        with anyio.fail_after(10):
+            for ticket in tickets:
+                await ticket.stored()
+    assert [envelope.number for chunk in stored for envelope in chunk.envelopes] == list(range(1, 17_001))
+
+
 async def test_who_still_waits_for_room_at_the_end_hears_that_the_events_were_not_taken(
     open_log: Any, events: Any, tmp_path: Path, disk: Disk
 ) -> None:

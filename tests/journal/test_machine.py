@@ -112,7 +112,7 @@ class Play:
         try:
             for step, one, two in script:
                 await getattr(self, step)(one, two)
-                self.check()
+                await self.check()
             await self.reopen(0, 0)
         finally:
             await self.stack.aclose()
@@ -164,7 +164,7 @@ class Play:
             self.places[name] = self._found(name, place)
         for place in self.away.values():
             place.may_miss = True
-        self.check()
+        await self.check()
 
     def _found(self, name: str, before: Place) -> Place:
         account = self.log.account(name)
@@ -336,7 +336,7 @@ class Play:
 
     # What holds --------------------------------------------------------------------------------------------------
 
-    def check(self) -> None:
+    async def check(self) -> None:
         for place in self.places.values():
             if place.state() != place.past[-1]:
                 place.past.append(place.state())
@@ -346,12 +346,16 @@ class Play:
             assert not set(place.dead) & (place.unsettled | place.parked.keys())
             assert all(position.is_settled(number) for number in place.parked)
         if self.kind == "disk":
+            if self.log.statistics().used_bytes != self._used_bytes():
+                await trio.testing.wait_all_tasks_blocked()  # a commit that is done has still to be announced
+            assert self.log.statistics().used_bytes == self._used_bytes()
             self._check_file()
 
-    def _check_file(self) -> None:
-        statistics = self.log.statistics()
+    def _used_bytes(self) -> int:
         (used,) = self._ask("SELECT coalesce(sum(size), 0) FROM chunks")[0]
-        assert statistics.used_bytes == used
+        return int(used)
+
+    def _check_file(self) -> None:
         firsts = dict(self._ask("SELECT first, count FROM chunks"))
         held = {number for first, count in firsts.items() for number in range(first, first + count)}
         for place in self.places.values():
