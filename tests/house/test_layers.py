@@ -19,7 +19,8 @@ LAYERS = (
     ("delivery",),
     ("journal", "net"),
     ("sdk", "telemetry"),
-    ("policy", "routing", "mapping", "privacy"),
+    ("policy", "routing", "mapping"),
+    ("privacy",),
     ("model",),
     ("settings",),
     ("errors", "units", "clock", "secret", "waker"),
@@ -192,6 +193,8 @@ def test_an_import_is_read_as_the_interpreter_reads_it(
     [
         ("engine/policy/retry.py", "from ..delivery import Plan", True),
         ("engine/policy/retry.py", "from ..routing import Route", True),
+        ("engine/privacy/fields.py", "from ..routing import Route", True),
+        ("engine/routing/table.py", "from ..privacy import consents", False),
         ("engine/errors.py", "from .model import Event", True),
         ("engine/policy/retry.py", "from .. import Engine", True),
         ("engine/delivery/actor.py", "from ..policy import due", False),
