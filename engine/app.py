@@ -22,7 +22,7 @@ from .admin import serve_admin
 from .catalogue import Catalogue
 from .clock import Clock
 from .config.changes import Changes, changes, version
-from .config.settings import Config, DestinationSettings
+from .config.settings import Config
 from .delivery import Fleet, Plan
 from .delivery.desk import RunningDesk
 from .ingress import Ingress, IngressSettings, dedup_s
@@ -202,7 +202,7 @@ class Engine:
         """Goes on under `config`: the next attempts are made by it. Returns what changed, and what needs a restart for it."""
         changed = changes(self._config, config)
         self._fleet.reconcile(self._plans(config), self._log)
-        self._config = msgspec.structs.replace(self._config, destinations=config.destinations)
+        self._config = msgspec.structs.replace(self._config, destinations=config.destinations, network=config.network)
         return changed
 
     def statistics(self) -> Statistics:
@@ -221,9 +221,10 @@ class Engine:
         return f"<Engine of {', '.join(self._config.destinations)}>"
 
     def _plans(self, config: Config) -> list[Plan]:
-        return [self._plan(name, settings) for name, settings in config.destinations.items()]
+        return [self._plan(name, config) for name in config.destinations]
 
-    def _plan(self, name: str, settings: DestinationSettings) -> Plan:
+    def _plan(self, name: str, config: Config) -> Plan:
+        settings = config.destinations[name]
         kind = self._catalogue.load(settings.type)
         in_flight = settings.in_flight or kind.limits.in_flight
         record = PlanRecord(
@@ -238,7 +239,7 @@ class Engine:
             route=record.route(name),
             record=record,
             destination=kind.destination(settings.settings),
-            net=NetSettings(tls=settings.tls, proxy=settings.proxy, connections=in_flight),
+            net=NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight),
             batch=settings.batch,
             rate=settings.rate,
             in_flight=in_flight,

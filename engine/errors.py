@@ -142,6 +142,7 @@ class TransportError(DoorstepError):
         "unknown_host": Fault.CONFIGURATION,
         "tls": Fault.CONFIGURATION,
         "invalid_url": Fault.CONFIGURATION,
+        "address_refused": Fault.CONFIGURATION,
         "invalid_request": Fault.EVENT,
     }
 

@@ -29,7 +29,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     added: list[str] = []
     removed: list[str] = []
     changed: dict[str, list[str]] = {}
-    """For each destination that goes on differently: the settings that differ, as `destinations.hook.rate.per_second`."""
+    """For each destination that goes on differently: the settings that differ, as `destinations.hook.rate.per_second`; those of
+    `[network]` are each destination's."""
     unchanged: list[str] = []
     needs_restart: list[Problem] = []
     """What differs and stays as it was until the process is started again."""
@@ -42,7 +43,8 @@ def changes(old: Config, new: Config) -> Changes:
     """What a reload from `old` to `new` has to do. Never shows a value, so secrets are safe in it."""
     before, after = old.destinations, new.destinations
     both = [name for name in after if name in before]
-    differing = {name: _differences(before[name], after[name], ("destinations", name)) for name in both}
+    everywhere = _differences(old.network, new.network, ("network",))
+    differing = {name: _differences(before[name], after[name], ("destinations", name)) + everywhere for name in both}
     return Changes(
         added=[name for name in after if name not in before],
         removed=[name for name in before if name not in after],

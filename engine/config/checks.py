@@ -14,6 +14,7 @@ import msgspec
 from ..errors import ConfigError, FqlError
 from ..ingress.address import parse_address
 from ..ingress.settings import StdinSettings, TcpSettings, UnixSettings
+from ..net.networks import network_problem
 from ..net.settings import TlsSettings
 from ..net.tls import tls_context
 from ..net.wire import parse_proxy
@@ -53,6 +54,14 @@ def _check_journal_less(builder: Builder, tree: dict[str, Any]) -> None:
     for name, table in _tables(tree, "destinations"):
         if "backlog" in table:
             builder.report(("destinations", name, "backlog"), message)
+
+
+def check_network(builder: Builder) -> None:
+    """Each of the networks that may be reached is one."""
+    allow = builder.built.get(("network", "allow"))
+    for index, text in enumerate(allow if isinstance(allow, tuple) else ()):
+        if isinstance(text, str) and (problem := network_problem(text)):
+            builder.report(("network", "allow", index), problem)
 
 
 # Ingresses -----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ _KEYS: dict[tuple[str, ...], str] = {
     ("destinations", "*", "actions"): _LATER,
     ("destinations", "*", "source"): _LATER,
     ("ingress", "*", "keys"): _LATER,
-    ("network",): _LATER,
     ("functions",): _LATER,
     ("alerts",): _LATER,
 }

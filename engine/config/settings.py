@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
 from ..ingress.settings import StdinSettings, TcpSettings, UnixSettings
-from ..net.settings import TlsSettings
+from ..net.settings import NetworkSettings, TlsSettings
 from ..policy.breaker import BreakerSettings
 from ..policy.limiter import RateSettings
 from ..policy.retry import RetrySettings
@@ -181,6 +181,9 @@ class Config(Settings, frozen=True, kw_only=True):
     ingress: Annotated[
         tuple[IngressSettings, ...], Meta(description="Where events come in; absent: standard input.")
     ] = (StdinSettings(),)
+    network: Annotated[NetworkSettings, Meta(description="Where requests to computed hosts may go.")] = (
+        NetworkSettings()
+    )
     destinations: Annotated[
         dict[str, DestinationSettings], Meta(description="Where events go, each under a name of yours; at least one.")
     ] = msgspec.field(default_factory=dict)

@@ -74,7 +74,11 @@ class RequestSender:
             response = await self._transport.send(request, self._timeout_s)
         except TransportError as error:
             return Failure(error.fault, error.code, detail=str(error))
-        return self._destination.verdict(response, batch)
+        verdict = self._destination.verdict(response, batch)
+        if request.guarded and isinstance(verdict, Failure) and verdict.fault is Fault.CONFIGURATION:
+            # The event named this host: what it answers must hold up nobody else's.
+            return msgspec.structs.replace(verdict, fault=Fault.EVENT)
+        return verdict
 
     async def close(self) -> None:
         """Closes the connections."""

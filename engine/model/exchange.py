@@ -14,6 +14,9 @@ class Request(msgspec.Struct, frozen=True):
     url: str
     headers: Mapping[str, str] = {}
     body: bytes = b""
+    guarded: bool = False
+    """Whether the host came from an event: then only the public internet and the networks of `[network] allow` are reached, and what
+    is wrong with that host is the event's fault. Whoever puts anything of an event into the host has to say so."""
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import socket
 import ssl
 from collections.abc import Callable
 from typing import NamedTuple
@@ -32,9 +33,8 @@ from aiohttp import (
     InvalidURL,
     StreamReader,
     TCPConnector,
-    ThreadedResolver,
 )
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
@@ -44,6 +44,7 @@ from yarl import URL
 from ..errors import TransportError
 from ..model.exchange import Request, Response
 from .faults import system_error, transport_error
+from .guard import Guard, LookUp, system_look_up
 from .settings import NetSettings
 from .transport import KEEP_ALIVE_S, PooledTransport, connect_timeout_s
 from .wire import Target, basic_authorization, decode_body, header_fields, response_headers
@@ -77,32 +78,49 @@ class _Route(NamedTuple):
     request_line: str
     """All of it but the method."""
     connecting: ClientRequest
+    connector: TCPConnector
+
+
+class _GuardedResolver(AbstractResolver):
+    """What the connector connects to is what was checked. It asks for names only, never for literal addresses."""
+
+    def __init__(self, guard: Guard, guarded: bool) -> None:
+        self._guard = guard
+        self._guarded = guarded
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        addresses = await self._guard.addresses(host, port, guarded=self._guarded)
+        return [_resolved(host, address, port) for address in addresses]
+
+    async def close(self) -> None:
+        pass
 
 
 class AiohttpTransport(PooledTransport):
-    """Made inside a running asyncio loop. `resolver` is where a guard on outgoing addresses goes in."""
+    """Made inside a running asyncio loop."""
 
     def __init__(
-        self,
-        settings: NetSettings,
-        context: ssl.SSLContext,
-        user_agent: str,
-        resolver: AbstractResolver | None = None,
+        self, settings: NetSettings, context: ssl.SSLContext, user_agent: str, look_up: LookUp = system_look_up
     ) -> None:
-        super().__init__(settings, user_agent)
-        self._connector = TCPConnector(
-            ssl=context,
-            limit=settings.connections,
-            keepalive_timeout=KEEP_ALIVE_S,
-            # Never aiodns, even if it is installed: its errors do not tell an unknown host from a broken resolver.
-            resolver=resolver or ThreadedResolver(),
-        )
-        self._route: Callable[[str], _Route] = functools.lru_cache(1024)(self._make_route)
+        super().__init__(settings, user_agent, look_up)
+        self._connectors = {
+            guarded: TCPConnector(
+                ssl=context,
+                limit=settings.connections,
+                keepalive_timeout=KEEP_ALIVE_S,
+                # Never aiodns, even if it is installed: its errors do not tell an unknown host from a broken resolver.
+                resolver=_GuardedResolver(self._guard, guarded),
+            )
+            for guarded in (False, True)
+        }
+        self._route: Callable[[str, bool], _Route] = functools.lru_cache(1024)(self._make_route)
         self._connecting: Callable[[URL], ClientRequest] = functools.lru_cache(64)(self._make_connecting)
         self._protocols: set[ResponseHandler] = set()
 
     async def _exchange(self, request: Request, timeout_s: float) -> Response:
-        route = self._route(request.url)
+        route = self._route(request.url, request.guarded)
         head = self._head(request, route)
         try:
             async with asyncio.timeout(timeout_s):
@@ -128,7 +146,7 @@ class AiohttpTransport(PooledTransport):
         """A connection in a clean state, new or reused."""
         while True:
             try:
-                connection = await self._connector.connect(route.connecting, [], _connect_timeout(timeout_s))
+                connection = await route.connector.connect(route.connecting, [], _connect_timeout(timeout_s))
             except TimeoutError as error:
                 if error.errno is not None:
                     raise
@@ -179,11 +197,12 @@ class AiohttpTransport(PooledTransport):
         lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
         return f"{request.method} {route.request_line}{lines}\r\n".encode()
 
-    def _make_route(self, url: str) -> _Route:
-        target = self._target(url)
+    def _make_route(self, url: str, guarded: bool) -> _Route:
+        target = self._target(url, guarded)
         absolute = self._proxy is not None and not target.secure
         path = target.absolute if absolute else target.path
-        return _Route(target, f"{path} HTTP/1.1\r\n", self._connecting(target.origin))
+        connector = self._connectors[guarded]
+        return _Route(target, f"{path} HTTP/1.1\r\n", self._connecting(target.origin), connector)
 
     def _make_connecting(self, origin: URL) -> ClientRequest:
         """Never sent: tells the connector whereto and through which proxy."""
@@ -224,7 +243,20 @@ class AiohttpTransport(PooledTransport):
         return len(self._protocols)
 
     async def _close(self) -> None:
-        await self._connector.close()
+        for connector in self._connectors.values():
+            await connector.close()
+
+
+def _resolved(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return ResolveResult(
+        hostname=host,
+        host=address,
+        port=port,
+        family=family,
+        proto=0,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
 
 
 def _drop(connection: Connection) -> None:

@@ -18,7 +18,9 @@ import httpcore2
 
 from ..errors import TransportError
 from ..model.exchange import Request, Response
+from .connecting import GuardedBackend
 from .faults import system_error, transport_error
+from .guard import LookUp, system_look_up
 from .settings import NetSettings
 from .transport import KEEP_ALIVE_S, PooledTransport, connect_timeout_s
 from .wire import basic_authorization, decode_body, header_fields, response_headers
@@ -62,30 +64,29 @@ class _Pool(httpcore2.AsyncConnectionPool):
 
 
 class HttpxTransport(PooledTransport):
-    """`backend` is where a guard on outgoing addresses goes in."""
+    """Made inside a running event loop."""
 
     def __init__(
-        self,
-        settings: NetSettings,
-        context: ssl.SSLContext,
-        user_agent: str,
-        backend: httpcore2.AsyncNetworkBackend | None = None,
+        self, settings: NetSettings, context: ssl.SSLContext, user_agent: str, look_up: LookUp = system_look_up
     ) -> None:
-        super().__init__(settings, user_agent)
-        self._pool = _Pool(
-            ssl_context=context,
-            proxy=self._proxy_of_pool(),
-            max_connections=settings.connections,
-            keepalive_expiry=KEEP_ALIVE_S,
-            network_backend=backend,
-        )
-        self._url: Callable[[str], httpcore2.URL] = functools.lru_cache(1024)(self._make_url)
+        super().__init__(settings, user_agent, look_up)
+        self._pools = {
+            guarded: _Pool(
+                ssl_context=context,
+                proxy=self._proxy_of_pool(),
+                max_connections=settings.connections,
+                keepalive_expiry=KEEP_ALIVE_S,
+                network_backend=GuardedBackend(self._guard, guarded=guarded),
+            )
+            for guarded in (False, True)
+        }
+        self._url: Callable[[str, bool], httpcore2.URL] = functools.lru_cache(1024)(self._make_url)
 
     async def _exchange(self, request: Request, timeout_s: float) -> Response:
         prepared = self._prepare(request, timeout_s)
         try:
             with anyio.move_on_after(timeout_s):
-                response = await self._pool.handle_async_request(prepared)
+                response = await self._pools[request.guarded].handle_async_request(prepared)
                 try:
                     body = await _read(response, self._limit)
                 finally:
@@ -97,8 +98,8 @@ class HttpxTransport(PooledTransport):
         raise TransportError("timeout", f"no complete response within {timeout_s:g} s")
 
     def _prepare(self, request: Request, timeout_s: float) -> httpcore2.Request:
-        url = self._url(request.url)
-        fields = header_fields(request, self._target(request.url), self._user_agent)
+        url = self._url(request.url, request.guarded)
+        fields = header_fields(request, self._target(request.url, request.guarded), self._user_agent)
         connect = connect_timeout_s(timeout_s)
         return httpcore2.Request(
             request.method.encode(),
@@ -108,8 +109,8 @@ class HttpxTransport(PooledTransport):
             extensions={"timeout": {"connect": connect, "pool": connect}},
         )
 
-    def _make_url(self, url: str) -> httpcore2.URL:
-        target = self._target(url)
+    def _make_url(self, url: str, guarded: bool) -> httpcore2.URL:
+        target = self._target(url, guarded)
         return httpcore2.URL(scheme=target.origin.scheme, host=target.host, port=target.port, target=target.path)
 
     def _proxy_of_pool(self) -> httpcore2.Proxy | None:
@@ -131,10 +132,12 @@ class HttpxTransport(PooledTransport):
         return transport_error(code, detail, proxied=self._proxy is not None)
 
     def _open_connections(self) -> int:
-        return sum(connection.is_connected() for connection in self._pool.connections)
+        pools = self._pools.values()
+        return sum(connection.is_connected() for pool in pools for connection in pool.connections)
 
     async def _close(self) -> None:
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
 
 async def _read(response: httpcore2.Response, limit: int) -> bytes:

@@ -38,6 +38,18 @@ class TlsSettings(Settings, frozen=True):
     ] = False
 
 
+class NetworkSettings(Settings, frozen=True):
+    """`[network]`: where requests may go."""
+
+    allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Networks that hosts computed from events or by functions may be in, besides the public internet.",
+            examples=[["10.2.0.0/16"]],
+        ),
+    ] = ()
+
+
 class NetSettings(Settings, frozen=True):
     """One transport: the way to one destination."""
 
@@ -51,6 +63,7 @@ class NetSettings(Settings, frozen=True):
             examples=["http://proxy:3128", "http://user:password@proxy:3128"],
         ),
     ] = None
+    network: Annotated[NetworkSettings, Meta(description="Where computed hosts may be.")] = NetworkSettings()
     connections: Annotated[
         int,
         Meta(

@@ -11,8 +11,9 @@ from typing import Protocol, Self
 import anyio
 import msgspec
 
-from ..errors import TransportError
+from ..errors import Fault, TransportError
 from ..model.exchange import Request, Response
+from .guard import Guard, LookUp
 from .settings import NetSettings
 from .wire import Target, parse_proxy, parse_target
 
@@ -63,11 +64,12 @@ class Transport(Protocol):
 class PooledTransport(ABC):
     """What both implementations share: counting, refusing after the end, URLs parsed once."""
 
-    def __init__(self, settings: NetSettings, user_agent: str) -> None:
+    def __init__(self, settings: NetSettings, user_agent: str, look_up: LookUp) -> None:
         self._limit = int(settings.max_response_bytes)
         self._proxy = parse_proxy(settings.proxy.reveal()) if settings.proxy else None
+        self._guard = Guard(settings.network, proxied=self._proxy is not None, look_up=look_up)
         self._user_agent = user_agent
-        self._target: Callable[[str], Target] = functools.lru_cache(_PARSED_URLS)(parse_target)
+        self._target: Callable[[str, bool], Target] = functools.lru_cache(_PARSED_URLS)(self._make_target)
         self._closed = False
         self._in_flight = self._requests = self._responses = self._failures = 0
 
@@ -80,8 +82,10 @@ class PooledTransport(ABC):
             response = await self._exchange(request, timeout_s)
             if response.status == 407 and self._proxy is not None:
                 raise TransportError("proxy", "the proxy wants other credentials (407)")
-        except TransportError:
+        except TransportError as error:
             self._failures += 1
+            if request.guarded and error.fault is Fault.CONFIGURATION:
+                error.fault = Fault.EVENT
             raise
         finally:
             self._in_flight -= 1
@@ -114,6 +118,13 @@ class PooledTransport(ABC):
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{self._open_connections()} open, {self._in_flight} in flight"
         return f"<{type(self).__name__} {state}, {self._requests} requests>"
+
+    def _make_target(self, url: str, guarded: bool) -> Target:
+        target = parse_target(url)
+        self._guard.check_host(target.host, guarded=guarded)
+        if self._proxy is not None:
+            self._guard.check_host(str(self._proxy.raw_host), guarded=False)
+        return target
 
     @abstractmethod
     async def _exchange(self, request: Request, timeout_s: float) -> Response:

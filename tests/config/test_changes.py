@@ -62,6 +62,13 @@ def test_a_table_that_appears_is_named_as_a_whole(catalogue: Catalogue) -> None:
     assert found.changed == {"hook": ["destinations.hook.rate"]}
 
 
+def test_what_computed_hosts_may_reach_is_a_change_of_every_destination(catalogue: Catalogue) -> None:
+    found = changes(
+        load(BASE + OTHER, catalogue), load('[network]\nallow = ["10.0.0.0/8"]\n' + BASE + OTHER, catalogue)
+    )
+    assert found == Changes(changed={"hook": ["network.allow"], "other": ["network.allow"]})
+
+
 def test_engine_and_ingress_need_a_restart(catalogue: Catalogue) -> None:
     tcp = '[[ingress]]\ntype = "tcp"\nlisten = "127.0.0.1:{}"\n'
     old = load('[engine]\nspec = "any"\n' + tcp.format(1) + BASE, catalogue)

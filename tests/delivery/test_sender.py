@@ -121,6 +121,16 @@ async def test_a_transport_error_is_a_failure_with_its_code(code: str, fault: Fa
     assert verdict == Failure(fault, code, detail=f"{code}: why")
 
 
+async def test_what_a_host_that_an_event_named_answers_is_the_events_fault() -> None:
+    class Guarded(Told):
+        def sign(self, request: Request, batch: Batch, at: float) -> Request:
+            return Request(request.method, request.url, guarded=True)
+
+    assert await attempted(Guarded(), Wire(Response(404)), 1) == Failure(Fault.EVENT, "http_404", status=404)
+    assert await attempted(Guarded(), Wire(Response(503)), 1) == Failure(Fault.TRANSIENT, "http_503", status=503)
+    assert await attempted(Told(), Wire(Response(404)), 1) == Failure(Fault.CONFIGURATION, "http_404", status=404)
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

@@ -21,6 +21,7 @@ BEYOND = {
     "Transport": "for tests",
     "NetSettings": "for tests",
     "Ingress": "what `doorstep run` serves; a program submits",
+    "NetworkSettings": "read off a Config, never made by hand",
     "EngineSettings": "read off a Config, never made by hand",
     "DestinationSettings": "read off a Config, never made by hand",
     "StdinSettings": "read off a Config, never made by hand",

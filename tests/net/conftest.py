@@ -16,6 +16,7 @@ import trustme
 import uvloop
 from doorstep.engine.net import NetSettings, Transport
 from doorstep.engine.net.aiohttp_transport import AiohttpTransport
+from doorstep.engine.net.guard import LookUp, system_look_up
 from doorstep.engine.net.httpx_transport import HttpxTransport
 from doorstep.engine.net.tls import tls_context
 
@@ -43,9 +44,9 @@ def open_(implementation: type[AiohttpTransport | HttpxTransport]) -> Callable[.
     # Read here, before the loop runs, as `open_transport` does it in a thread.
     tls_context(NetSettings().tls)
 
-    def open_(**settings: Any) -> Transport:
+    def open_(look_up: LookUp = system_look_up, **settings: Any) -> Transport:
         chosen = NetSettings(**settings)
-        return implementation(chosen, tls_context(chosen.tls), "Doorstep/test")
+        return implementation(chosen, tls_context(chosen.tls), "Doorstep/test", look_up)
 
     return open_
 
@@ -109,14 +110,16 @@ Behaviour = Callable[[Peer], None]
 class Server:
     """Listens on a loopback port; each connection runs `behave` in a thread, and ends with it."""
 
-    def __init__(self, behave: Behaviour, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, behave: Behaviour, context: ssl.SSLContext | None = None, address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
         self.connections = 0
         self.closed_by_client = threading.Semaphore(0)
         """Released once per connection that is over."""
         self.requests: list[tuple[list[str], bytes]] = []
         self._behave = behave
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.port = self._listener.getsockname()[1]
         self._socks: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -163,8 +166,8 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Starts a server with a behaviour, and a TLS context if it is to speak TLS."""
     servers: list[Server] = []
 
-    def start(behave: Behaviour, context: ssl.SSLContext | None = None) -> Server:
-        servers.append(Server(behave, context))
+    def start(behave: Behaviour, context: ssl.SSLContext | None = None, **where: Any) -> Server:
+        servers.append(Server(behave, context, **where))
         return servers[-1]
 
     yield start
