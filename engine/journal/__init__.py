@@ -9,7 +9,9 @@
 | `opening.py`, `disk.py`, `account.py`, `cache.py`, `room.py`, `taken.py` | the loop's side of the journal on disk |
 | `dedup.py`, `seen.py` | repeats, by `messageId` |
 | `committing.py`, `storage.py` | when it writes, and what it does when it cannot; the threads |
-| `store.py`, `queries.py`, `schema.py`, `blob.py`, `rows.py` | the file: writing, reading, its tables, a chunk and a row as bytes |
+| `store.py`, `commits.py`, `disposing.py`, `queries.py` | the file: writing, what goes with it, deleting, reading |
+| `schema.py`, `blob.py`, `sealing.py`, `rows.py`, `translating.py` | its tables, a chunk and a row as bytes, errors |
+| `folder.py` | what stands beside it: lock, ballast, how far acks went |
 | `desk.py`, `local_desk.py`, `hands.py` | what people ask of it: the contract, and its keeper |
 | `letters.py`, `replaying.py`, `stepping.py`, `explaining.py`, `standing.py` | dead letters, replays, an event's life: in SQL |
 | `checking.py`, `salvage.py`, `pages.py`, `untouched.py` | a journal that is damaged: said, and rescued, never written to |

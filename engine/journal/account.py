@@ -10,10 +10,10 @@ import msgspec
 
 from ..model.envelope import Chunk, Envelope, Receipt
 from ..model.outcome import Failure
+from .commits import Found
 from .memory import EVENT_OVERHEAD_BYTES
 from .plans import PlanRecord
 from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, Result, Standing, Try, ranges_of
-from .store import Found
 
 EXCERPT_CHARS = 500
 _PERSONAL = re.compile(r"[^\s\"'<>@]+@[^\s\"'<>@]+|\+?\d[\d ()/.-]{6,}\d|(?i:bearer|basic|token|key)[ =:\"]+[^\s\",]+")

@@ -13,9 +13,9 @@ from ..errors import JournalError
 from .blob import Damaged, decode
 from .desk import Replay
 from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
-from .rows import first_row, unpacked
+from .rows import first_row
 from .schema import FORMAT
-from .store import unsealed
+from .sealing import unpacked, unsealed
 from .untouched import acknowledged_end
 
 MESSAGES = 100

@@ -22,9 +22,11 @@ import msgspec
 from ..clock import Clock
 from ..errors import JournalError, JournalFull
 from .account import DiskAccount
+from .commits import Commit, Committed
+from .disposing import DELETED_AT_ONCE, Disposal
 from .records import Changes, Position
 from .storage import Handle, Worker
-from .store import CHUNK_BYTES, DELETED_AT_ONCE, Commit, Committed, Disposal, Store
+from .store import CHUNK_BYTES, Store
 from .taken import Taken
 
 _log = logging.getLogger("doorstep.journal")

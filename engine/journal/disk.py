@@ -23,6 +23,7 @@ from ..model.event import AnyEvent, Event
 from ..telemetry import IntakeCounters
 from .account import DiskAccount, stored_bytes
 from .cache import ChunkCache
+from .commits import Committed, Found, Opened
 from .committing import DEFAULT_LIMITS, Committer, Limits
 from .dedup import Dedup
 from .log import OnStored
@@ -31,7 +32,7 @@ from .queries import Queries, StoredPieces
 from .records import Gap, Position
 from .room import Room
 from .storage import Worker
-from .store import Committed, Found, Opened, Store
+from .store import Store
 from .taken import Taken
 
 TAKEN_BYTES = 16 * 2**20
@@ -53,6 +54,8 @@ class DiskLogStatistics(msgspec.Struct, frozen=True):
     commits: int
     is_full: bool
     """Whether nothing is accepted for want of room."""
+    undeletable: int
+    """Chunks that are due to go and stay, because they are damaged."""
 
 
 class DiskLog:
@@ -298,6 +301,7 @@ class DiskLog:
             waiting_bytes=self._room.used_bytes,
             commits=self.committer.commits,
             is_full=self.committer.is_full or self.committer.is_over_quota,
+            undeletable=self._store.undeletable,
         )
 
     def __repr__(self) -> str:

@@ -21,8 +21,9 @@ from .desk import Life, Story
 from .letters import letters_of
 from .plans import PlanRecord
 from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
-from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, unpacked
-from .store import ATTEMPT_SPAN, hash_of, unsealed
+from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row
+from .sealing import unpacked, unsealed
+from .store import ATTEMPT_SPAN, hash_of
 
 _ROW_BYTES = 1000
 """What a row of `ids` costs to read beside its bytes, so that many small ones do not keep a transaction open for longer."""

@@ -12,7 +12,8 @@ from .blob import Damaged
 from .queries import Queries
 from .rows import first_row
 from .storage import Worker
-from .store import Store, translated
+from .store import Store
+from .translating import translated
 
 T = TypeVar("T")
 

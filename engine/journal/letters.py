@@ -16,7 +16,8 @@ import msgspec
 from .blob import Damaged
 from .desk import LetterCount, LetterQuery
 from .records import DeadLetter
-from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, matcher, packed, unpacked
+from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, matcher
+from .sealing import packed, unpacked
 
 _log = logging.getLogger("doorstep.journal")
 

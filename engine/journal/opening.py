@@ -17,13 +17,14 @@ from ..model.decode import LineDecoder
 from ..model.event import AnyEvent, Event
 from ..model.lines import Lines
 from ..telemetry import IntakeCounters
+from .commits import Opened
 from .committing import DEFAULT_LIMITS, Limits
 from .dedup import Dedup, DedupWindow
 from .disk import DiskLog
 from .log import OnStored
 from .queries import Queries
 from .storage import OnTheSpot, Thread, Worker
-from .store import Opened, Store
+from .store import Store
 
 _log = logging.getLogger("doorstep.journal")
 

@@ -11,7 +11,8 @@ import msgspec
 from .blob import Damaged, Piece, decode
 from .records import Gap
 from .schema import open_reader
-from .store import integer, seconds, translated
+from .sealing import integer, seconds
+from .translating import translated
 
 
 class StoredPieces(msgspec.Struct, frozen=True):

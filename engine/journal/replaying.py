@@ -19,7 +19,8 @@ from .blob import HEADER_BYTES, Damaged, Piece, decode, header_of
 from .desk import Replay
 from .letters import Condition, end_of, letters_of
 from .records import DeadLetter, ParkedEvent
-from .rows import SLICE_BYTES, SLICE_ROWS, Matches, all_rows, first_row, packed, unpacked
+from .rows import SLICE_BYTES, SLICE_ROWS, Matches, all_rows, first_row
+from .sealing import packed, unpacked
 from .standing import journal_end, position_of
 
 Piecemeal = list[tuple[str, float, int]]

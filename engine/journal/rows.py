@@ -1,37 +1,19 @@
-"""Rows of the desk's tables, to values and back; and how much is read at once, so that no question keeps a transaction open for long."""
+"""The desk's questions: answers as rows, and how much is read at once, so that no question keeps a transaction open for long."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import apsw
-import msgspec
 
 from ..routing import UNDECODABLE, Reader, compile_fql
-from .blob import Damaged
-from .store import sealed, unsealed
-
-T = TypeVar("T")
 
 SLICE_ROWS = 2000
 SLICE_BYTES = 8 * 2**20
 """Of events, in one transaction: with what FQL costs that is 20 to 50 ms."""
 
 Matches = Callable[[bytes], bool]
-
-
-def packed(value: object) -> bytes:
-    """A row, with its checksum."""
-    return sealed(msgspec.msgpack.encode(value))
-
-
-def unpacked(row: bytes, type_: type[T]) -> T:
-    """What was packed. Raises Damaged."""
-    try:
-        return msgspec.msgpack.decode(unsealed(row), type=type_)
-    except msgspec.DecodeError as error:
-        raise Damaged("a row cannot be read") from error
 
 
 def first_row(connection: apsw.Connection, statement: str, *values: apsw.SQLiteValue) -> Any:

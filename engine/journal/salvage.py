@@ -22,7 +22,8 @@ from ..errors import JournalError
 from .blob import Damaged, decode
 from .pages import Pages
 from .records import DeadLetter, ParkedEvent, Ranges
-from .rows import all_rows, first_row, unpacked
+from .rows import all_rows, first_row
+from .sealing import unpacked
 from .untouched import acknowledged_end, untouched
 
 _log = logging.getLogger("doorstep.journal")

@@ -9,7 +9,8 @@ import msgspec
 
 from .desk import DestinationRow
 from .records import Gap, ParkedEvent, Position, Standing
-from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row, packed, unpacked
+from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row
+from .sealing import packed, unpacked
 
 
 def position_of(connection: apsw.Connection, destination: str) -> Position | None:

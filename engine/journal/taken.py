@@ -8,8 +8,9 @@ import anyio
 
 from ..errors import Closed
 from .blob import Piece
+from .commits import Arrival
 from .dedup import Sifted
-from .store import Arrival, hash_of
+from .store import hash_of
 
 
 class Taken:

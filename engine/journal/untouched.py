@@ -19,7 +19,7 @@ import apsw
 
 from ..errors import JournalError
 from .schema import FILE
-from .store import translated
+from .translating import translated
 
 _NAME = "doorstep-untouched"
 

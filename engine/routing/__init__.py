@@ -13,8 +13,8 @@ FQL
 A trigger is true or false for an event. One that is not well-formed is refused with the column, never half understood.
 
     filter     = "all" | condition
-    condition  = conjunct { "or" conjunct }
-    conjunct   = negation { "and" negation }
+    condition  = [ "and" ] conjunct { "or" conjunct }
+    conjunct   = negation { [ "and" ] negation }            `and` may be left out, or stand before the first one
     negation   = "!" negation | comparison
     comparison = "(" condition ")"
                | operand ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
@@ -24,13 +24,14 @@ A trigger is true or false for an event. One that is not well-formed is refused 
     value      = literal | word | function "(" ... ")"
     list       = "[" [ value { "," value } ] "]"
     literal    = "text" | 'text' | number | "true" | "false" | "null"
-    path       = field { "." name | "[" digits "]" }                lists also have numbers as names, and length
-    name       = ASCII letters, digits, _ and -; any other character has a \\ before it,
+    path       = field { "." name | "[" digits "]" }                `length` is a name that lists and texts have
+    name       = ASCII letters, digits, _ and -, the first one no digit or -; any other character has a \\ before it,
                  and so has a last name that is `and`, `or` or `null`
 
-`!` binds tighter than comparisons and `in`, those tighter than `and`, that tighter than `or`. Spaces and line ends
-(CRLF too) are needed only between words. A text ends at the next quote of its kind: there are no escapes. At most
-5 KiB, nested at most 40 deep.
+`!` binds tighter than comparisons and `in`, those tighter than `and`, that tighter than `or`; `AND`, `OR` and `IN` are
+the same words. Spaces (line ends, CRLF too) are needed between words, before `<` `<=` `>` `>=` unless a `)` is there, and
+after `!=` `<=` `>=`; none may follow `!`. A text ends at the next quote of its kind: there are no escapes. At most 5 KiB,
+nested at most 40 deep.
 
 A path begins with a field of the spec: type event name userId anonymousId groupId previousId messageId properties
 traits context integrations category channel version timestamp originalTimestamp sentAt receivedAt projectId writeKey
@@ -66,10 +67,11 @@ except null for name and userId, and true and false for userId. Against a functi
 
 Where it comes from
 -------------------
-It agrees with Segment's triggers (destination-subscriptions) on everything that those read in full, and has what
-Segment's destination filters add. Seven traps are gone: precedence is real, conditions nest, `!( )` negates, single
-quotes quote, CRLF is space, every field can be asked for, and what is not understood is an error instead of skipped.
-`match` takes a glob, as in destination filters.
+It agrees with Segment's triggers (destination-subscriptions) on everything that those read in full, wants spaces where
+they want them, and has what Segment's destination filters add. Seven traps are gone: precedence is real, conditions nest,
+`!( )` negates, single quotes quote, CRLF is space, every field can be asked for, and what is not understood is an error
+instead of skipped (`OR` in capitals is such a word there, `AND` too, which changes nothing). `match` takes a glob, as in
+destination filters. `tests/routing/test_reference_vectors.py` lists each of Segment's cases that reads otherwise.
 """
 
 from __future__ import annotations

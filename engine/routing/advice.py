@@ -9,7 +9,7 @@ from .functions import FUNCTIONS
 from .lexer import Token
 from .syntax import FIELDS
 
-_KEYWORDS = frozenset({"AND", "OR", "IN"})
+KEYWORDS = frozenset({"AND", "OR", "IN"})
 _EXAMPLES = {"part": '"text"', "pattern": '"text*"'}
 
 
@@ -17,16 +17,12 @@ def not_joined(token: Token) -> str:
     """For a token that follows a whole condition."""
     if token.raw == ")":
         return "this ) has no opening ("
-    if token.raw.upper() in _KEYWORDS:
-        return _lower_case(token)
     return f"an operator, `and` or `or` is expected before {token.raw}"
 
 
 def not_compared(operand: str, after: Token) -> str:
     """For a field that no bool can be in, without an operator."""
-    if after.kind == "word" and after.raw.upper() in _KEYWORDS:
-        return _lower_case(after)
-    if after.kind == "word":
+    if after.kind == "word" and after.raw.upper() not in KEYWORDS:
         return f"an operator is expected before {after.raw}: = != < <= > >= in"
     return f'`{operand}` is no condition; compare it, as in {operand} = "..." or {operand} != null'
 
@@ -42,8 +38,8 @@ def no_condition(token: Token) -> str:
 
 def unknown_field(word: Token, field: str) -> str:
     """For a word that stands where a field should."""
-    if word.raw.upper() in _KEYWORDS:
-        return _lower_case(word)
+    if word.raw.upper() in KEYWORDS:
+        return f"`{word.raw.lower()}` needs a condition on both sides"
     if word.raw == "all":
         return "`all` stands alone, without other conditions"
     near = nearest(field, FIELDS)
@@ -68,7 +64,3 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     by_lower_case = {word.lower(): word for word in sorted(known)}
     found = get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.75)
     return by_lower_case[found[0]] if found else None
-
-
-def _lower_case(word: Token) -> str:
-    return f"`{word.raw.lower()}` is written in lower case, with a condition on both sides"

@@ -1,4 +1,4 @@
-"""FQL text to tokens: no spaces needed anywhere, either kind of quotes, every refusal at its column.
+"""FQL text to tokens: spaces where Segment's own lexer (fql-ts) wants them, either kind of quotes, every refusal at its column.
 
 The spellings of other languages (`==`, `&&`, curly quotes) are recognised only to say what would be right.
 """
@@ -16,7 +16,7 @@ _TOKEN = re.compile(
       (?P<space>[ \t\r\n]+)
     | (?P<keyword>(?:and|or|in|null|true|false)(?![A-Za-z0-9_\\.-]))
     | (?P<word>(?:[A-Za-z_]|\\.)(?:[A-Za-z0-9_-]|\\.)*
-        (?:[ \t\r\n]*\.[ \t\r\n]*(?:[A-Za-z0-9_]|\\.)(?:[A-Za-z0-9_-]|\\.)*|\[[0-9]+\])*)
+        (?:[ \t\r\n]*\.[ \t\r\n]*(?:[A-Za-z_]|\\.)(?:[A-Za-z0-9_-]|\\.)*|\[[0-9]+\])*)
     | (?P<number>[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?![A-Za-z0-9_.]))
     | (?P<text>"[^"]*"|'[^']*')
     | (?P<foreign>===?|!==|&&?|\|\|?|<>|=>|=<|[\u2018\u2019\u201c\u201d])
@@ -38,8 +38,11 @@ _FOREIGN = {
 }
 _UNESCAPE = re.compile(r"\\(.)|[ \t\r\n]+", re.DOTALL)
 _CUT_NAME = re.compile(r"(?<!\\)\.[ \t\r\n]*(and|or|null)\Z")
+_BEGINS_WITH_DIGIT = re.compile(r"[ \t\r\n]*\.[ \t\r\n]*([0-9]+)")
 _JOINT = re.compile(r"(?:and|or|in)(?![A-Za-z0-9_\\.-])")
-_TERMINATORS = " \t\r\n,])"
+_SPACES = " \t\r\n"
+_TERMINATORS = _SPACES + ",])"
+_SEPARATORS = _SPACES + ")"
 _EXACT_DIGITS = 300  # int() refuses thousands of digits; a float is exact enough long before
 
 
@@ -91,6 +94,8 @@ def _token(kind: str, raw: str, text: str, start: int) -> Token:
     end = start + len(raw)
     if kind == "foreign":
         raise problem(_FOREIGN.get(raw, "curly quotes are no quotes here: write straight ones, ' or \""), text, start)
+    if kind == "symbol":
+        _refuse_crowding(raw, text, start)
     if kind == "word":
         return Token(kind, _name(raw, text, start), raw, start, end)
     if kind == "text":
@@ -107,6 +112,10 @@ def _name(raw: str, text: str, start: int) -> str:
         raise problem(
             f"`{cut[1]}` is a keyword; a field of that name is written \\{cut[1]}", text, start + cut.start(1)
         )
+    digit = _BEGINS_WITH_DIGIT.match(text, end)
+    if digit:
+        advice = f"an item of a list is written [{digit[1]}], a key \\{digit[1]}"
+        raise problem(f"a name begins with a letter; {advice}", text, digit.start(1))
     if (
         end < len(text)
         and ord(text[end]) > 127
@@ -115,6 +124,21 @@ def _name(raw: str, text: str, start: int) -> str:
     ):
         raise problem(f"in a name, {text[end]!r} is written \\{text[end]}", text, end)
     return _UNESCAPE.sub(lambda match: match[1] or "", raw)
+
+
+def _refuse_crowding(raw: str, text: str, start: int) -> None:
+    """Where Segment's lexer needs a space, and that none follows `!`: a text falls into the same tokens here and there.
+
+    It refuses `n>5` and `! x`, and reads `n >=5` as `n > "="`, which never matches.
+    """
+    end = start + len(raw)
+    after = text[end : end + 1]
+    if raw in ("!=", "<=", ">=") and after not in _TERMINATORS:
+        raise problem(f"`{raw}` needs a space after it", text, end)
+    if raw[0] in "<>" and text[start - 1 : start] not in _SEPARATORS:
+        raise problem(f"`{raw}` needs a space before it", text, start)
+    if raw == "!" and after and after in _SPACES:
+        raise problem("`!` stands right before what it negates, without a space", text, start)
 
 
 def _refuse_text_going_on(raw: str, text: str, end: int) -> None:

@@ -41,9 +41,12 @@ class OperandParser:
         return self.next.raw in raws and self.next.kind in ("symbol", "keyword")
 
     def accept(self, raw: str) -> bool:
-        seen = self.sees(raw)
+        seen = self.sees(raw) or (self.next.kind == "word" and self.next.raw.lower() == raw)  # AND, OR, IN
         self.position += seen
         return seen
+
+    def sees_literal(self) -> bool:
+        return self.next.kind in ("text", "number") or self.next.raw in _CONSTANTS
 
     def wrong(self, message: str, at: Token | Node | None = None) -> FqlError:
         return problem(message, self.text, (at or self.next).start)
@@ -63,7 +66,7 @@ class OperandParser:
         token = self.next
         if token.kind == "word":
             return self.operand()
-        if token.kind in ("text", "number") or token.raw in _CONSTANTS:
+        if self.sees_literal():
             return self._literal(self.take())
         raise self.wrong(advice.no_condition(self.next))
 

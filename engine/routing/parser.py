@@ -6,6 +6,7 @@ run on any event.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from . import advice, syntax
@@ -40,16 +41,31 @@ class _Parser(OperandParser):
         return condition
 
     def any_of(self) -> Condition:
-        return self._joined("or", self.all_of, AnyOf)
+        self.accept("and")
+        return self._joined(self.all_of, lambda: self.accept("or"), AnyOf)
 
     def all_of(self) -> Condition:
-        return self._joined("and", self.negation, AllOf)
+        return self._joined(self.negation, lambda: self.accept("and") or self._begins_condition(), AllOf)
 
-    def _joined(self, word: str, part: Callable[[], Condition], join: type[AllOf] | type[AnyOf]) -> Condition:
+    def _joined(
+        self, part: Callable[[], Condition], goes_on: Callable[[], bool], join: type[AllOf] | type[AnyOf]
+    ) -> Condition:
         parts = [part()]
-        while self.accept(word):
+        while goes_on():
             parts.append(part())
         return parts[0] if len(parts) == 1 else join(parts[0].start, parts[-1].end, tuple(parts))
+
+    def _begins_condition(self) -> bool:
+        """Whether a condition follows without its `and`. What begins none is better blamed as it stands."""
+        token = self.next
+        if token.kind == "end":
+            return False
+        after = self.tokens[self.position + 1]
+        if token.kind == "word" and after.raw == "(":
+            return token.raw in FUNCTIONS
+        if token.kind == "word":
+            return token.raw.startswith("\\") or re.split(r"[.\[]", token.value)[0] in syntax.FIELDS
+        return self.sees("!", "(") or (self.sees_literal() and after.raw.lower() == "in")
 
     def negation(self) -> Condition:
         sign = self.next
@@ -103,7 +119,8 @@ class _Parser(OperandParser):
 
     def _holds(self, left: syntax.Operand | Literal) -> Holds:
         raw = self.text[left.start : left.end]
-        blamed = self.next if self.next.kind == "word" else left  # what stands where an operator should
+        foreign = self.next.kind == "word" and self.next.raw.upper() not in advice.KEYWORDS
+        blamed = self.next if foreign else left  # what stands where an operator should
         if isinstance(left, Literal):
             raise self.wrong(f"{raw} is no condition; compare a field with it, or write `all` for every event", left)
         if isinstance(left, Call) and (gives := FUNCTIONS[left.name].gives) != "bool":

@@ -12,8 +12,8 @@ import anyio
 import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import BacklogSettings
+from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
-from doorstep.engine.journal import store as store_module
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.settings import Duration, Size
 from doorstep.engine.telemetry import IntakeCounters
@@ -26,7 +26,7 @@ SMALL = BatchSettings(max_events=10)
 @pytest.fixture
 def life(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A fleet on a journal on disk."""
-    monkeypatch.setattr(store_module, "BALLAST_BYTES", 4096)
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
 
     @asynccontextmanager
     async def make() -> AsyncIterator[Any]:

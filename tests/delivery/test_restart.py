@@ -17,8 +17,8 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.clock import Clock
+from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
-from doorstep.engine.journal import store as store_module
 from doorstep.engine.policy.retry import INLINE_CAP_S, RetrySettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.settings import Duration
@@ -30,7 +30,7 @@ DAY_S = 86400.0
 
 @pytest.fixture(autouse=True)
 def small_ballast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "BALLAST_BYTES", 4096)
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
 
 
 class Wall:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.journal import DiskLog, MemoryLog, open_disk_log
-from doorstep.engine.journal import store as store_module
+from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.model import Chunk, Decoded, LineDecoder, Lines
 from doorstep.engine.telemetry import IntakeCounters
 
@@ -39,7 +39,7 @@ def events() -> Callable[[int, int], Decoded]:
 @pytest.fixture(autouse=True)
 def small_ballast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of journals are made here."""
-    monkeypatch.setattr(store_module, "BALLAST_BYTES", 4096)
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import pytest
 from doorstep.engine.errors import Closed, JournalError, JournalFull
 from doorstep.engine.journal.committing import FLUSH_S, Limits
 from doorstep.engine.journal.records import Position
-from doorstep.engine.journal.store import Store, unsealed
+from doorstep.engine.journal.sealing import unsealed
+from doorstep.engine.journal.store import Store
 from doorstep.engine.model import Chunk, Envelope, Receipt
 from doorstep.engine.telemetry import IntakeCounters
 

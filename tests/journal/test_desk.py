@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from doorstep.engine.errors import FqlError
 from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.desk import LetterQuery, Replay
 from doorstep.engine.journal.letters import SLICE_ROWS
 from doorstep.engine.journal.local_desk import LocalDesk
@@ -29,7 +30,7 @@ from doorstep.engine.journal.records import (
 )
 from doorstep.engine.journal.stepping import Stepped
 from doorstep.engine.journal.storage import OnTheSpot
-from doorstep.engine.journal.store import Arrival, Commit, Store, hash_of
+from doorstep.engine.journal.store import Store, hash_of
 from doorstep.engine.model.envelope import Chunk
 
 pytestmark = pytest.mark.anyio

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.commits import Arrival, Commit
+from doorstep.engine.journal.disposing import Disposal
 from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.journal.queries import Queries
@@ -26,7 +28,7 @@ from doorstep.engine.journal.records import (
     open_chunk,
 )
 from doorstep.engine.journal.storage import OnTheSpot
-from doorstep.engine.journal.store import Arrival, Commit, Disposal, Store, hash_of
+from doorstep.engine.journal.store import Store, hash_of
 
 pytestmark = pytest.mark.anyio
 

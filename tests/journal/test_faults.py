@@ -14,11 +14,12 @@ import msgspec
 import pytest
 from doorstep.engine.errors import Fault as Blame
 from doorstep.engine.errors import JournalError, JournalFull
-from doorstep.engine.journal import store as store_module
+from doorstep.engine.journal import folder as folder_module
+from doorstep.engine.journal.commits import Opened
 from doorstep.engine.journal.committing import DISPOSE_EVERY_S, FLUSH_S, Limits
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import Gap, Position
-from doorstep.engine.journal.store import Opened, Store
+from doorstep.engine.journal.store import Store
 from doorstep.engine.model import Chunk
 from doorstep.engine.model.outcome import Failure
 
@@ -93,7 +94,7 @@ async def test_a_chunk_goes_no_sooner_than_what_was_decided_of_it_is_written(
 async def test_while_there_is_no_room_events_wait_and_cursors_and_dead_letters_are_saved(
     open_log: Any, events: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    monkeypatch.setattr(store_module, "BALLAST_BYTES", MIB)
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", MIB)
     stored: list[Chunk] = []
     with ExitStack() as disk, ExitStack() as limit:
         if by == "a small disk":

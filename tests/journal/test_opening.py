@@ -22,7 +22,8 @@ from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.opening import restorer
 from doorstep.engine.journal.queries import Queries, StoredPieces
 from doorstep.engine.journal.records import Gap, OpenChunk, ParkedEvent, Position, Try
-from doorstep.engine.journal.store import Store, unsealed
+from doorstep.engine.journal.sealing import unsealed
+from doorstep.engine.journal.store import Store
 from doorstep.engine.model import AnyEvent, Chunk, Event
 
 pytestmark = pytest.mark.anyio

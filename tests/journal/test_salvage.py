@@ -14,9 +14,10 @@ import pytest
 from doorstep.engine.errors import JournalError
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.checking import Checked, check
+from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.records import Changes, DeadLetter, ParkedEvent, Position, Standing
 from doorstep.engine.journal.salvage import Rescued, salvage
-from doorstep.engine.journal.store import Arrival, Commit, Store, hash_of
+from doorstep.engine.journal.store import Store, hash_of
 from doorstep.engine.journal.untouched import locked, untouched
 
 NOW = 1_800_000_000.0

@@ -13,9 +13,12 @@ import apsw
 import msgspec
 import pytest
 from doorstep.engine.errors import JournalError, JournalFull
+from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import standing
 from doorstep.engine.journal import store as store_module
 from doorstep.engine.journal.blob import Damaged, Piece
+from doorstep.engine.journal.commits import Arrival, Commit, StoredChunk
+from doorstep.engine.journal.disposing import Disposal
 from doorstep.engine.journal.queries import Queries, StoredPieces
 from doorstep.engine.journal.records import (
     Attempt,
@@ -27,16 +30,9 @@ from doorstep.engine.journal.records import (
     Position,
     Standing,
 )
-from doorstep.engine.journal.store import (
-    Arrival,
-    Commit,
-    Disposal,
-    Store,
-    StoredChunk,
-    hash_of,
-    sealed,
-    unsealed,
-)
+from doorstep.engine.journal.sealing import sealed, unsealed
+from doorstep.engine.journal.store import Store, hash_of
+from doorstep.engine.journal.translating import translated
 
 POSITION = Position(3, (OpenChunk(1, 2, b"\x02"),))
 STANDING = Standing(paused=True)
@@ -384,7 +380,7 @@ def test_whether_it_was_closed_cleanly_is_known(new: Any) -> None:
 def test_the_ballast_is_put_aside_given_up_and_put_aside_again(
     new: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "BALLAST_BYTES", 2**20)
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 2**20)
     store = new()
     ballast = folder / "ballast"
     assert (ballast.stat().st_size, ballast.stat().st_blocks * 512 >= 2**20) == (2**20, True)
@@ -397,11 +393,11 @@ def test_the_ballast_is_put_aside_given_up_and_put_aside_again(
 
 def test_sqlites_errors_become_ours() -> None:
     for error, ours in ((apsw.FullError, JournalFull), (apsw.CorruptError, JournalError), (apsw.IOError, JournalError)):
-        with pytest.raises(ours) as caught, store_module.translated():
+        with pytest.raises(ours) as caught, translated():
             raise error("said by SQLite")
         assert type(caught.value) is ours
     with pytest.raises(JournalError, match="`doorstep journal salvage` rescues what it holds"):
-        with store_module.translated():
+        with translated():
             raise apsw.CorruptError("malformed")
 
 

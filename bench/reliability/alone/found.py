@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+from doorstep.engine.journal.commits import Opened
 from doorstep.engine.journal.queries import Queries, StoredPieces
 from doorstep.engine.journal.records import Gap, Position
-from doorstep.engine.journal.store import Opened, Store
+from doorstep.engine.journal.store import Store
 
 from .book import Found, Page, run, set_of
 

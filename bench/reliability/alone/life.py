@@ -17,10 +17,11 @@ import trio.testing
 from doorstep.engine.clock import Clock
 from doorstep.engine.errors import Fault, JournalError
 from doorstep.engine.journal import DiskLog, open_disk_log, store
+from doorstep.engine.journal import folder as beside
 from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import Gap, Position, open_chunk
-from doorstep.engine.journal.store import translated
+from doorstep.engine.journal.translating import translated
 from doorstep.engine.model import Decoded, LineDecoder, Lines
 from doorstep.engine.model.envelope import Chunk, Envelope
 from doorstep.engine.model.outcome import Failure
@@ -76,7 +77,7 @@ def memory_folder() -> Iterator[Path]:
 @contextmanager
 def small_files() -> Iterator[None]:
     """Every journal checkpoints often, and puts little aside: thousands of them are made."""
-    with patch.object(store, "CHECKPOINT_PAGES", 16), patch.object(store, "BALLAST_BYTES", 4096):
+    with patch.object(store, "CHECKPOINT_PAGES", 16), patch.object(beside, "BALLAST_BYTES", 4096):
         yield
 
 

@@ -14,6 +14,7 @@ from array import array
 from pathlib import Path
 
 from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.records import (
     Attempt,
     Changes,
@@ -25,7 +26,7 @@ from doorstep.engine.journal.records import (
     Standing,
     Try,
 )
-from doorstep.engine.journal.store import Arrival, Commit, Store, hash_of
+from doorstep.engine.journal.store import Store, hash_of
 
 FOLDER = Path(__file__).with_name("format-1")
 TRIES = [Try(1700000010.0, "http_500", 500), Try(1700000020.0, "timeout")]

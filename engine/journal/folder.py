@@ -1,0 +1,90 @@
+"""What stands beside the file: the lock, the ballast that is given up when the disk is full, and how far acknowledgements have gone."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from ..errors import JournalError, JournalFull
+from .translating import translated
+
+BALLAST_BYTES = 16 * 2**20
+
+
+class Folder:
+    """Ours alone until it is closed. Made if it is not there; raises JournalError if it is not to be had."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = _locked(path)
+        with ExitStack() as undo:
+            undo.callback(os.close, self._lock)
+            try:
+                self._side = self._open_side()
+            except JournalFull:
+                if not self.release_ballast():
+                    raise
+                self._side = self._open_side()
+            undo.pop_all()
+
+    def _open_side(self) -> int:
+        with translated():
+            return os.open(self.path / "durable", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def release_ballast(self) -> bool:
+        """The disk is full: gives up what was put aside, so that cursors can still be saved. Whether there was anything."""
+        try:
+            os.unlink(self.path / "ballast")
+        except FileNotFoundError:
+            return False
+        return True
+
+    def refill_ballast(self) -> bool:
+        """Puts it aside again. Whether that is done: not while the disk is nearly full."""
+        path = self.path / "ballast"
+        if path.exists():
+            return True
+        try:
+            with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        except OSError:
+            self.release_ballast()
+            return False
+        return True
+
+    def note_durable(self, end: int) -> None:
+        """Beside the file: how far acknowledgements have gone, so that a loss is noticed. Not synced: that would be a second sync."""
+        noted = end.to_bytes(8, "big")
+        with suppress(OSError):
+            os.pwrite(self._side, noted + zlib.crc32(noted).to_bytes(4, "big"), 0)
+
+    def durable_end(self) -> int:
+        """How far they had gone; 1 if that is not known."""
+        noted = os.pread(self._side, 12, 0)
+        whole = len(noted) == 12 and zlib.crc32(noted[:8]) == int.from_bytes(noted[8:], "big")
+        return int.from_bytes(noted[:8], "big") if whole else 1
+
+    def close(self) -> None:
+        """Somebody else may have it."""
+        os.close(self._side)
+        os.close(self._lock)
+
+
+def _locked(folder: Path) -> int:
+    """The folder, made if it is not there, for us alone."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalError(f"{folder} cannot be used as data_dir: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise JournalError(
+            f"{folder} is in use by another doorstep; stop that one, or choose another data_dir"
+        ) from None
+    return lock

@@ -1,0 +1,47 @@
+"""A row as bytes with its checksum in front, and what is made of columns that have none: in a damaged file they may be anything."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TypeVar
+
+import msgspec
+
+from .blob import Damaged
+
+T = TypeVar("T")
+
+
+def sealed(row: bytes) -> bytes:
+    """`row` with its checksum in front."""
+    return zlib.crc32(row).to_bytes(4, "big") + row
+
+
+def unsealed(row: object) -> bytes:
+    """What was sealed. Raises Damaged if it is not what was written: in a damaged file it may not even be bytes."""
+    if not isinstance(row, bytes) or len(row) < 4 or zlib.crc32(row[4:]) != int.from_bytes(row[:4], "big"):
+        raise Damaged("a row is not what was written")
+    return row[4:]
+
+
+def packed(value: object) -> bytes:
+    """A row, with its checksum."""
+    return sealed(msgspec.msgpack.encode(value))
+
+
+def unpacked(row: object, type_: type[T]) -> T:
+    """What was packed. Raises Damaged."""
+    try:
+        return msgspec.msgpack.decode(unsealed(row), type=type_)
+    except msgspec.DecodeError as error:
+        raise Damaged("a row cannot be read") from error
+
+
+def integer(value: object) -> int:
+    """A number of a damaged file may be anything: then it is 0."""
+    return value if isinstance(value, int) else 0
+
+
+def seconds(value: object) -> float:
+    """A time of a damaged file may be anything: then it is long ago."""
+    return value if isinstance(value, float) else 0.0
