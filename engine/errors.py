@@ -52,6 +52,17 @@ class FqlError(DoorstepError):
         self.column = column
 
 
+class MappingError(DoorstepError):
+    """A mapping is not well-formed; never retried. `problems` holds all that was found: `path` is where, as in `/total/@path`.
+
+    Its text is the reference's: every problem in a sentence, one a line.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(f"{one.path} {one.message}." if one.path else one.message for one in problems))
+        self.problems = problems
+
+
 # A caller inside the engine must act ---------------------------------------------------------------------------------
 
 
@@ -110,6 +121,13 @@ class ValidationError(DestinationError):
 
     fault = Fault.EVENT
     code = "validation_error"
+
+
+class UnmappableEvent(DestinationError):
+    """A mapping that is well-formed cannot be applied to this event. Not retried: a dead letter."""
+
+    fault = Fault.EVENT
+    code = "mapping_error"
 
 
 class RetryError(DestinationError):

@@ -29,6 +29,9 @@ _SHALLOW_BYTES = 2 * MAX_DEPTH
 
 Spec = Literal["segment", "any"]
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a part of an event raises that is no more than syntax: 1e999, broken UTF-8, nesting without end."""
+
 _MAX_INTEGRATIONS_SEEN = 4096
 _MAX_INTEGRATIONS_BYTES = 512
 _STRINGS_OR_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
+from ..model.decode import UNDECODABLE
 from .lookup import step, walk
 from .syntax import FIELDS, OBJECT_FIELDS, Keys
 
-UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What `read` raises for a line that has a part it cannot decode: 1e999, broken UTF-8, nesting without end."""
+__all__ = ["UNDECODABLE", "Reader"]
 
 
 class Reader:
