@@ -117,10 +117,14 @@ class InvalidEventPayload(DestinationError):
 
 
 class ValidationError(DestinationError):
-    """A field of the event breaks a rule of this destination. Not retried: a dead letter."""
+    """A field of the event breaks a rule of this destination. Not retried: a dead letter. `problems`: which, if it is known."""
 
     fault = Fault.EVENT
     code = "validation_error"
+
+    def __init__(self, *message: object, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(*message)
+        self.problems = problems
 
 
 class UnmappableEvent(DestinationError):

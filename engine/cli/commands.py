@@ -27,6 +27,7 @@ COMMANDS = {
     "schema": "Prints the JSON Schema of the configuration file.",
     "catalogue": "Shows the destinations there are, or one with its settings.",
     "filter": "Passes on the events that an FQL expression matches.",
+    "map": "Reshapes events by a mapping.",
     "new": "Makes a working template, with its test.",
     "demo": "Shows the engine at work, with no set-up at all.",
     "explain": "Shows what became of one event, everywhere.",
@@ -39,7 +40,7 @@ COMMANDS = {
 }
 """Each is in the module of its name, under its name."""
 ALIASES = {"validate": "check", "catalog": "catalogue"}
-LATER = {"map", "new function", "status", "tail", "tap", "test"}
+LATER = {"new function", "status", "tail", "tap", "test"}
 """Commands that are documented for later versions: to say so is more than to guess at a slip of the hand."""
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""
@@ -106,6 +107,7 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
         FqlError,
         JournalError,
         JournalFull,
+        MappingError,
     )  # here, because it costs a third of what `--version` takes
 
     cause = _only(error)
@@ -113,6 +115,9 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
         _PROBLEMS[log_format](cause.problems)
         return exits.CONFIGURATION
     if isinstance(cause, FqlError):
+        click.echo(f"Error: {cause}", err=True)
+        return exits.USAGE
+    if isinstance(cause, MappingError):
         click.echo(f"Error: {cause}", err=True)
         return exits.USAGE
     if isinstance(cause, JournalError | JournalFull):

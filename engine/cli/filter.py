@@ -5,26 +5,15 @@ stdin -> LineSplitter -> LineDecoder -> Reader (only what the expression reads) 
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import click
 import msgspec
 
-from ..ingress import LineSplitter
-from ..model import LineDecoder, Lines, Rejection
+from ..model import Lines, Rejection
 from ..routing import UNDECODABLE, Predicate, Reader, compile_fql
-from . import exits
-
-READ_BYTES = 256 * 1024
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""The most that the engine itself can be set to take."""
-SAMPLES = 100
-"""So many broken lines are named; all are counted."""
-
-Output = Iterable[bytes]
-Broken = list[Rejection]
+from .lines import Broken, Output, copy_lines, end
 
 
 @click.command("filter")
@@ -43,27 +32,7 @@ def filter_command(ctx: click.Context, fql: str, explain: bool) -> None:
     no JSON objects are named on stderr; the exit code is then 3. A wrong expression is shown with the place, exit code 2.
     """
     predicate = compile_fql(fql)
-    broken = filter_lines(0, sys.stdout.fileno(), _explainer(predicate) if explain else _matcher(predicate))
-    if broken:
-        click.echo(f"{broken} broken line{'s' * (broken > 1)} left out", err=True)
-        ctx.exit(exits.INCOMPLETE)
-
-
-def filter_lines(source: int, target: int, judge: Callable[[Lines, Broken], Output]) -> int:
-    """Copies what `judge` makes of each read of the descriptor `source` to `target`. Returns how many lines were broken."""
-    count = 0
-    decoder = LineDecoder("any", MAX_LINE_BYTES)
-    for read in _reads(source):
-        decoded = decoder.decode(read)
-        broken = list(decoded.rejected)
-        gone = {rejection.number for rejection in broken}
-        numbers = [number for number in read.numbers if number not in gone] if gone else read.numbers
-        output = list(judge(Lines(decoded.lines, numbers), broken))
-        if output:
-            _write_all(target, b"\n".join([*output, b""]))
-        _name(broken, count)
-        count += len(broken)
-    return count
+    end(ctx, copy_lines(0, sys.stdout.fileno(), _explainer(predicate) if explain else _matcher(predicate)))
 
 
 def _matcher(predicate: Predicate) -> Callable[[Lines, Broken], Output]:
@@ -100,24 +69,3 @@ def _explainer(predicate: Predicate) -> Callable[[Lines, Broken], Output]:
             yield msgspec.json.encode(head)
 
     return judge
-
-
-def _reads(source: int) -> Iterator[Lines]:
-    splitter = LineSplitter(MAX_LINE_BYTES)
-    while data := os.read(source, READ_BYTES):
-        if read := splitter.feed(data):
-            yield read
-    if read := splitter.finish():
-        yield read
-
-
-def _write_all(target: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(target, rest) :]
-
-
-def _name(broken: Broken, before: int) -> None:
-    for rejection in broken[: max(0, SAMPLES - before)]:
-        detail = f": {rejection.detail}" if rejection.detail else ""
-        click.echo(f"line {rejection.number}: {rejection.reason}{detail}", err=True)

@@ -28,17 +28,25 @@ from ..errors import MappingError, UnmappableEvent
 from ..model.decode import UNDECODABLE
 from .compiled import CompiledMapping, compile_mapping, validate_mapping
 from .directives import DIRECTIVES, Directive
+from .fields import Choice, Condition, Field, When
 from .keys import field_value_keys
 from .reader import EventReader
+from .stage import FieldStage, compile_fields
 
 __all__ = [
     "DIRECTIVES",
     "UNDECODABLE",
+    "Choice",
     "CompiledMapping",
+    "Condition",
     "Directive",
     "EventReader",
+    "Field",
+    "FieldStage",
     "MappingError",
     "UnmappableEvent",
+    "When",
+    "compile_fields",
     "compile_mapping",
     "field_value_keys",
     "validate_mapping",

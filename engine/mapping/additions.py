@@ -11,7 +11,7 @@ from typing import Any
 
 from .moments import moment_of, writer, zone_of
 from .nodes import Code, Keep, Place, Scope, options_in
-from .rules import Validation, options, text, whatever
+from .rules import Validation, only, options, text, whatever
 from .values import UNDEFINED, real_type, trimmed
 
 # @timestamp ----------------------------------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ def timestamp_rule(validation: Validation, value: Any, place: Place) -> None:
             validation.note((*place, name), f"is wrong: {error}")
 
 
-_timestamp_options = options({"value": whatever}, format=text(1), zone=text(1))
+_timestamp_options = only(options({"value": whatever}, format=text(1), zone=text(1)), *("value", "format", "zone"))
 
 
 def timestamp(options: Any, scope: Scope, keep: Keep) -> Code:
@@ -51,7 +51,7 @@ def timestamp(options: Any, scope: Scope, keep: Keep) -> Code:
 
 # @currency -----------------------------------------------------------------------------------------------------------
 
-currency_rule = options({"value": whatever, "currency": whatever})
+currency_rule = only(options({"value": whatever, "currency": whatever}), "value", "currency")
 
 _NO_DECIMALS = (
     *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),

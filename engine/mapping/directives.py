@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from . import additions, choosing, jsontext, rules, shapes, texts
+from . import additions, choosing, hashing, jsontext, rules, shapes, texts
 from .nodes import Code, Compiles, Keep, Scope, options_in
 from .rules import Rule, options
 
@@ -87,6 +87,7 @@ DIRECTIVES: dict[str, Directive] = {
     ),
     "@excludeWhenNull": Directive(rules.whatever, choosing.exclude_when_null),
     "@liquid": Directive(rules.text(), _liquid, _paths_in(_liquid_variables)),
+    "@hash": Directive(hashing.hash_rule, hashing.hash_, _in("value"), ours=True),
     "@timestamp": Directive(additions.timestamp_rule, additions.timestamp, _in("value"), ours=True),
     "@currency": Directive(additions.currency_rule, additions.currency, _in("value", "currency"), ours=True),
     "@coalesce": Directive(rules.candidates, choosing.coalesce, _anywhere, ours=True),

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
+from liquid import Environment
 from liquid.builtin.filters.misc import date as library_date
 from liquid.exceptions import FilterArgumentError
-from liquid.filter import num_arg
+from liquid.filter import num_arg, with_environment
 from liquid.undefined import Undefined
 
 from .jsontext import json_text
@@ -153,9 +154,11 @@ def _where(left: Any, key: Any, wanted: Any = UNDEFINED) -> list[Any]:
     return [row for row, value in found if (value == wanted and not is_falsy(value)) or value is wanted]
 
 
-def _date(left: Any, pattern: Any = "%A, %B %-e, %Y at %-l:%M %P %z") -> str:
+@with_environment
+def _date(left: Any, pattern: Any = "%A, %B %-e, %Y at %-l:%M %P %z", *, environment: Environment) -> str:
     """In UTC; a text that is no date stays as it is. The library is asked what `now` is: no room like this has a clock."""
-    moment = moment_of(int(library_date("now", "%s", environment=None)) if left in ("now", "today") else left)
+    is_now = left in ("now", "today")
+    moment = moment_of(int(library_date("now", "%s", environment=environment)) if is_now else left)
     return shown(left) if moment is None else formatted(moment, shown(pattern))
 
 
