@@ -27,7 +27,17 @@ def json(options: Any, scope: Scope, keep: Keep) -> Code:
         return Code(_encoded(code.run), undefined=code.undefined)
     if mode == "decode":
         return Code(_decoded(code.run)).like(code)
-    return Code(lambda payload: UNDEFINED, undefined=True)
+    return Code(_evaluated(code.run), undefined=True)
+
+
+def _evaluated(read: Read) -> Read:
+    """For `ENCODE`, which validation lets through and evaluation does not know."""
+
+    def run(payload: Any) -> Any:
+        read(payload)
+        return UNDEFINED
+
+    return run
 
 
 def _encoded(read: Read) -> Read:
@@ -57,20 +67,17 @@ def json_text(value: Any) -> str:
     if isinstance(value, int | float):
         text = number_text(value)
         return text if text[-1].isdigit() else "null"
-    if isinstance(value, dict):
-        return _object_text(value)
     parts = []
+    if isinstance(value, dict):
+        for key, inner in items_in_order(
+            value
+        ):  # here, and in no function of its own: half the stack for what is nested deep
+            if inner is not UNDEFINED:
+                parts.append(f"{encode_basestring(key)}:{json_text(inner)}")
+        return f"{{{','.join(parts)}}}"
     for item in value:
         parts.append(json_text(item))
     return f"[{','.join(parts)}]"
-
-
-def _object_text(value: dict[str, Any]) -> str:
-    parts = []
-    for key, inner in items_in_order(value):
-        if inner is not UNDEFINED:
-            parts.append(f"{encode_basestring(key)}:{json_text(inner)}")
-    return f"{{{','.join(parts)}}}"
 
 
 def _value_of(text: str) -> Any:
