@@ -52,6 +52,10 @@ def parser() -> argparse.ArgumentParser:
     profile.add_argument("--tool", choices=hotpath.TOOLS, help="default: py-spy if there is one")
     profile.add_argument("--top", type=int, default=25, help="functions shown (25)")
     profile.set_defaults(command=profile_command)
+    mapping = commands.add_parser("mapping", help="a mapping beside the same by hand, in this process")
+    mapping.add_argument("--runs", type=int, default=9, help="rounds; the median counts (9)")
+    mapping.add_argument("--quick", action="store_true", help="few events, one round, nothing recorded")
+    mapping.set_defaults(command=mapping_command)
     events = commands.add_parser("events", help="events on stdout, as NDJSON")
     events.add_argument("count", type=int)
     events.add_argument("--seed", type=int, default=1)
@@ -143,6 +147,17 @@ def profile_command(options: argparse.Namespace) -> int:
         lines = hotpath.profile(stand, entrant, settled(entrant.load, {}), tool, options.top)
     print("\n".join(lines))
     return 0
+
+
+def mapping_command(options: argparse.Namespace) -> int:
+    """The rounds of `mapped`, judged and recorded as those of the other scenarios are."""
+    from . import mapped  # here, because only this command has the engine in its own process
+
+    record = mapped.measure(1, events=500) if options.quick else mapped.measure(options.runs)
+    if not options.quick:
+        results.append(record)
+    print("\n".join(tables.record_lines(record)))
+    return 0 if options.quick or all(verdict.met for verdict in record.goals) else 1
 
 
 def events_command(options: argparse.Namespace) -> int:
