@@ -1,9 +1,9 @@
 """Who gets an event: triggers and filters in FQL, and the table that asks everything that can keep an event from a destination.
 
     text -> lexer -> parser -> syntax -> compiler -> Predicate          a trigger, compiled once
-    routes + chunk -> RoutingTable.scan -> a reason per event, or None  sources, enabled, integrations, trigger, sampling
+    routes + chunk -> RoutingTable.scan -> a reason per event, or None  sources, enabled, consent, integrations, trigger, sampling
 
-This room decides and does nothing else: it imports `model` and `errors`, and no loop, clock, socket or randomness.
+This room decides and does nothing else: it imports `privacy`, `model` and `errors`, and no loop, clock, socket or randomness.
 It is usable alone:
 `compile_fql('type = "track" and properties.revenue > 50')(event)`.
 

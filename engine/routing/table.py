@@ -1,6 +1,6 @@
 """Who gets an event: for each destination a list of checks, asked in this order, the first refusal counted with its reason.
 
-    sources -> enabled -> integrations -> trigger -> sampling
+    sources -> enabled -> consent -> integrations -> trigger -> sampling
 
 Asked of a whole chunk at once. A check looks at a *column*: one value per event, made once per chunk for all destinations. Most
 columns hold few different values (the `integrations` objects, the pairs of type and event), so a check asks those, and a chunk
@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..model.envelope import Chunk, Envelope
+from ..privacy.consent import allows
 from .columns import Column, Columns, H, Kind, Remembered
 from .predicate import Predicate
 from .reader import UNDECODABLE, Reader
@@ -41,6 +42,8 @@ class Route(msgspec.Struct, frozen=True):
     enabled: bool = True
     sources: frozenset[str] | None = None
     """Names of ingresses; None for all."""
+    consent: frozenset[str] = frozenset()
+    """Categories that must all be granted (`privacy.consent`); none: consent is no matter here."""
     trigger: Predicate | None = None
     sample: float = 1.0
     """The share of events that it gets, 0 to 1. Destinations with the same share get the same events."""
@@ -58,7 +61,7 @@ class RoutingTable:
     def scan(self, name: str, chunk: Chunk) -> Reasons | None:
         """For each event of `chunk` in order why the destination `name` does not get it; plain None if it gets them all.
 
-        Reasons: "source", "disabled", "integrations", "trigger", "sampling"; "undecodable" if what has to be read for the
+        Reasons: "source", "disabled", "consent", "integrations", "trigger", "sampling"; "undecodable" if what has to be read for the
         answer cannot be decoded, which is the event's fault. KeyError for a name that is not in the table.
         """
         return self._ask(name, self._columns(chunk))
@@ -103,6 +106,8 @@ class RoutingTable:
             checks.append(_source_check(route.sources))
         if not route.enabled:
             checks.append(lambda columns: ["disabled"] * len(columns.chunk.envelopes))
+        if route.consent:
+            checks.append(_consent_check(route.consent))
         checks.append(_integrations_check(route, self._choices))
         if route.trigger is not None:
             checks.append(_trigger_check(route.trigger, self._reader))
@@ -119,6 +124,14 @@ def _refuse(column: Column[H], refusals: Mapping[H, str]) -> Reasons | None:
 def _source_check(sources: frozenset[str]) -> Check:
     def check(columns: Columns) -> Reasons | None:
         return _refuse(columns.sources, dict.fromkeys(columns.sources.distinct - sources, "source"))
+
+    return check
+
+
+def _consent_check(categories: frozenset[str]) -> Check:
+    def check(columns: Columns) -> Reasons | None:
+        column = columns.granted
+        return _refuse(column, {one: "consent" for one in column.distinct if not allows(one, categories)})
 
     return check
 
