@@ -77,6 +77,7 @@ destination filters. `tests/routing/test_reference_vectors.py` lists each of Seg
 from __future__ import annotations
 
 from ..errors import FqlError
+from .integrations import options
 from .predicate import Explanation, Predicate, compile_fql
 from .reader import UNDECODABLE, Reader
 from .table import Reasons, Route, RoutingTable
@@ -91,4 +92,5 @@ __all__ = [
     "Route",
     "RoutingTable",
     "compile_fql",
+    "options",
 ]

@@ -17,6 +17,7 @@ import msgspec
 from ..model.envelope import Chunk, Envelope
 from ..privacy.consent import allows
 from .columns import Column, Columns, H, Kind, Remembered
+from .integrations import Choices, choices, entry_for
 from .predicate import Predicate
 from .reader import UNDECODABLE, Reader
 
@@ -29,7 +30,6 @@ Reasons: TypeAlias = list[str | None]
 """Why not, per event in order; None for one that goes through."""
 Check: TypeAlias = Callable[[Columns], Reasons | None]
 """One reason to refuse events; None means that it refuses none of the chunk."""
-Choices: TypeAlias = Mapping[str, bool]
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class RoutingTable:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._reader = Reader([path for route in routes for path in _paths_read(route.trigger)])
-        self._choices: Remembered[bytes, Choices | None] = Remembered(_choices)
+        self._choices: Remembered[bytes, Choices | None] = Remembered(choices)
         self._checks = {route.name: self._checks_of(route) for route in routes}
         self._recent: dict[int, Columns] = {}
 
@@ -139,27 +139,14 @@ def _consent_check(categories: frozenset[str]) -> Check:
 # The `integrations` object ------------------------------------------------------------------------------------------
 
 
-def _choices(raw: bytes) -> Choices | None:
-    """What an event's `integrations` says: false is false, an object of options is true, null says nothing. None: undecodable.
-
-    The options are not looked into: a destination's 1e999 is none of routing's business.
-    """
-    try:
-        said = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) if raw else None
-    except UNDECODABLE:
-        return None
-    return {name: choice != b"false" for name, value in (said or {}).items() if (choice := bytes(value)) != b"null"}
-
-
-def _integrations_check(route: Route, choices: Mapping[bytes, Choices | None]) -> Check:
-    """The instance's own name decides before the label, that before `All`, and silence means yes. Case matters."""
-    names = (route.name, route.integration, "All")
+def _integrations_check(route: Route, choices_of: Mapping[bytes, Choices | None]) -> Check:
+    """Silence means yes."""
 
     def refusal(raw: bytes) -> str | None:
-        said = choices[raw]
+        said = choices_of[raw]
         if said is None:
             return "undecodable"
-        return next((None if said[name] else "integrations" for name in names if name in said), None)
+        return "integrations" if entry_for(said, route.name, route.integration) is False else None
 
     def check(columns: Columns) -> Reasons | None:
         refusals = {raw: reason for raw in columns.integrations_said if (reason := refusal(raw))}
