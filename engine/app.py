@@ -36,6 +36,7 @@ from .model.envelope import Envelope
 from .model.lines import Lines
 from .net import NetSettings, Transport, open_transport
 from .pipeline import Acceptance, Pipeline
+from .privacy import FieldRules
 from .telemetry import IntakeCounters, Statistics
 
 Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
@@ -231,6 +232,7 @@ class Engine:
             integration=settings.integration or kind.label,
             enabled=settings.enabled,
             sources=settings.sources,
+            consent=settings.consent or (),
             trigger=settings.trigger,
             sample=settings.sample,
         )
@@ -238,6 +240,7 @@ class Engine:
             version=version(settings),
             route=record.route(name),
             record=record,
+            fields=FieldRules(settings.fields) if settings.fields else None,
             destination=kind.destination(settings.settings),
             net=NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight),
             batch=settings.batch,

@@ -18,6 +18,7 @@ from ..policy.breaker import BreakerSettings
 from ..policy.limiter import RateSettings
 from ..policy.retry import RetrySettings
 from ..policy.window import BatchSettings
+from ..privacy.fields import FieldSettings
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 
@@ -122,6 +123,24 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
         Meta(
             description="FQL condition that an event must meet; absent: none.",
             examples=['type = "track" and event = "Order Completed"'],
+        ),
+    ] = None
+    consent: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Consent categories that the user must all have granted; absent: it gets events whatever was granted.",
+                examples=[["Advertising"]],
+                min_length=1,
+            ),
+        ]
+        | None
+    ) = None
+    fields: Annotated[
+        FieldSettings | None,
+        Meta(
+            description="Which fields of an event it gets, by a deny list or an allow list; absent: all.",
+            examples=[{"deny": ["context.ip", "properties.products.cost"]}],
         ),
     ] = None
     sample: Annotated[

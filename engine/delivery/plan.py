@@ -14,6 +14,7 @@ from ..policy.breaker import BreakerSettings
 from ..policy.limiter import RateSettings
 from ..policy.retry import RetrySettings
 from ..policy.window import BatchSettings
+from ..privacy.fields import FieldRules
 from ..routing.table import Route
 from ..sdk.destination import Destination
 from .settings import BacklogSettings, MailboxSettings, Overflow
@@ -27,6 +28,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     record: PlanRecord
     """What is kept of the route, for explain."""
+    fields: FieldRules | None = None
+    """What of an event may go to it; None for all."""
     destination: Destination[Any]
     """Made for this version of the settings."""
     net: NetSettings = NetSettings()

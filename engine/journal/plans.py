@@ -14,6 +14,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     integration: str
     enabled: bool = True
     sources: tuple[str, ...] | None = None
+    consent: tuple[str, ...] = ()
     trigger: str | None = None
     """FQL, as it was written."""
     sample: float = 1.0
@@ -25,6 +26,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
             integration=self.integration,
             enabled=self.enabled,
             sources=None if self.sources is None else frozenset(self.sources),
+            consent=frozenset(self.consent),
             trigger=compile_fql(self.trigger) if self.trigger else None,
             sample=self.sample,
         )

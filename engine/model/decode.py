@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .event import ABSENT, EVENT_TYPES, AnyEvent, Context, Event
+from .event import ABSENT, EVENT_TYPES, AnyEvent, Consent, Context, Event
 from .lines import Lines
 
 MAX_DEPTH = 512
@@ -185,9 +185,15 @@ def _decode_any(line: bytes) -> AnyEvent:
         fields = _decode_loose(line)
     return AnyEvent(
         **{name: _as(fields[name], str) for name in ("type", "messageId", "event") if name in fields},
-        context=_as(fields["context"], Context) if "context" in fields else None,
+        context=_context(fields["context"]) if "context" in fields else None,
         integrations=_object(fields, "integrations"),
     )
+
+
+def _context(raw: msgspec.Raw) -> Context | None:
+    """The one part of it that is read is consent, and consent that is there and cannot be read is no consent."""
+    context: Context | None = _as(raw, Context)
+    return Context(Consent({})) if context is None and bytes(raw)[:1] == b"{" else context
 
 
 def _object(fields: dict[str, msgspec.Raw], name: str) -> msgspec.Raw:

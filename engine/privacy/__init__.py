@@ -1,16 +1,18 @@
 """What may be known about a person, and by whom: identifiers made ready for a vendor.
 
     value -> normalise(kind) -> text -> digest       what a vendor compares with its own
-    event -> FieldRules.clean -> event               without the fields that a destination must not get
+    event -> granted -> allows                       whether a destination may have it at all
+    event -> FieldRules.clean -> event               without the fields that it must not get
 
 Pure: no I/O, no clock, no randomness; imports what is below `policy` only. `routing` and `mapping` may import it, and whoever is above.
 
 `identifiers` the table of kinds, by vendor, made of `texts`, `phones` and `places` · `hashing` digests, and what already is one ·
-`fields` allow and deny lists, carried out by `walking`.
+`consent` by categories · `fields` allow and deny lists, carried out by `walking`.
 """
 
 from __future__ import annotations
 
+from .consent import Granted, allows, granted
 from .fields import FieldRules, FieldSettings
 from .hashing import ALGORITHMS, digest, is_hashed
 from .identifiers import KINDS, first_usable, hashed, normalise
@@ -20,8 +22,11 @@ __all__ = [
     "KINDS",
     "FieldRules",
     "FieldSettings",
+    "Granted",
+    "allows",
     "digest",
     "first_usable",
+    "granted",
     "hashed",
     "is_hashed",
     "normalise",

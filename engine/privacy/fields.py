@@ -103,9 +103,10 @@ def keys_of(path: str) -> list[str]:
 class FieldRules:
     """The compiled rules of one destination. Never changes."""
 
-    __slots__ = ("_is_deny", "_needles", "_tree")
+    __slots__ = ("_is_deny", "_needles", "_settings", "_tree")
 
     def __init__(self, settings: FieldSettings) -> None:
+        self._settings = settings
         paths = [keys_of(path) for path in settings.deny or settings.allow or ()]
         self._is_deny = settings.deny is not None
         self._tree = tree_of(paths if self._is_deny else [*([key] for key in _ALWAYS_ALLOWED), *paths])
@@ -127,6 +128,15 @@ class FieldRules:
         """The same for a decoded event: itself if nothing had to go, else a copy along the paths."""
         cleaned: dict[str, Any] = self._walk(VALUES, event)
         return cleaned
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FieldRules) and other._settings == self._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
+
+    def __repr__(self) -> str:
+        return f"<FieldRules {'deny' if self._is_deny else 'allow'} {self._settings.deny or self._settings.allow}>"
 
     def _walk(self, walker: Walker, event: Any) -> Any:
         return walker.without(event, self._tree) if self._is_deny else walker.only(event, self._tree)

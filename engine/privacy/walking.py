@@ -51,6 +51,8 @@ class Walker:
             if part is not parts[key]:
                 kept = dict(parts) if kept is parts else kept
                 kept[key] = part
+                if part is _GONE:
+                    del kept[key]
         return self._of_dict(value, parts, kept)
 
     def only(self, value: Any, tree: Tree) -> Any:
@@ -66,12 +68,11 @@ class Walker:
             if below is not None:
                 kept[key] = self.only(kept[key], below)
         is_same = len(kept) == len(parts) and all(map(is_, kept.values(), parts.values()))
-        return self._of_dict(value, parts, parts if is_same else kept)
+        left = parts if is_same else {key: part for key, part in kept.items() if part is not _GONE}
+        return self._of_dict(value, parts, left)
 
     def _of_dict(self, value: Any, parts: dict[str, Any], kept: dict[str, Any]) -> Any:
-        if kept is not parts:
-            return self._joined({key: part for key, part in kept.items() if part is not _GONE})
-        return value if self._is_whole(value, parts) else self._joined(parts)
+        return value if kept is parts and self._is_whole(value, parts) else self._joined(kept)
 
     def _of_list(self, value: Any, parts: list[Any], kept: list[Any]) -> Any:
         if all(map(is_, parts, kept)):

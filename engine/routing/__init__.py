@@ -1,9 +1,9 @@
 """Who gets an event: triggers and filters in FQL, and the table that asks everything that can keep an event from a destination.
 
     text -> lexer -> parser -> syntax -> compiler -> Predicate          a trigger, compiled once
-    routes + chunk -> RoutingTable.scan -> a reason per event, or None  sources, enabled, integrations, trigger, sampling
+    routes + chunk -> RoutingTable.scan -> a reason per event, or None  sources, enabled, consent, integrations, trigger, sampling
 
-This room decides and does nothing else: it imports `model` and `errors`, and no loop, clock, socket or randomness.
+This room decides and does nothing else: it imports `privacy`, `model` and `errors`, and no loop, clock, socket or randomness.
 It is usable alone:
 `compile_fql('type = "track" and properties.revenue > 50')(event)`.
 
@@ -77,6 +77,7 @@ destination filters. `tests/routing/test_reference_vectors.py` lists each of Seg
 from __future__ import annotations
 
 from ..errors import FqlError
+from .integrations import options
 from .predicate import Explanation, Predicate, compile_fql
 from .reader import UNDECODABLE, Reader
 from .table import Reasons, Route, RoutingTable
@@ -91,4 +92,5 @@ __all__ = [
     "Route",
     "RoutingTable",
     "compile_fql",
+    "options",
 ]

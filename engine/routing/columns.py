@@ -12,6 +12,7 @@ import msgspec
 
 from ..model.envelope import Chunk, Envelope
 from ..model.event import Event
+from ..privacy.consent import Granted, granted
 from .reader import UNDECODABLE, Reader
 
 _integrations_of = attrgetter("event.integrations")
@@ -54,6 +55,11 @@ class Columns:
     def sources(self) -> Column[str]:
         """The names of the ingresses that the events came through."""
         return Column(list(map(_source_of, self.chunk.envelopes)))
+
+    @cached_property
+    def granted(self) -> Column[Granted]:
+        """What the user of each event consented to."""
+        return Column([granted(envelope.event) for envelope in self.chunk.envelopes])
 
     @cached_property
     def integrations_said(self) -> frozenset[bytes]:

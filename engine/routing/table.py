@@ -1,6 +1,6 @@
 """Who gets an event: for each destination a list of checks, asked in this order, the first refusal counted with its reason.
 
-    sources -> enabled -> integrations -> trigger -> sampling
+    sources -> enabled -> consent -> integrations -> trigger -> sampling
 
 Asked of a whole chunk at once. A check looks at a *column*: one value per event, made once per chunk for all destinations. Most
 columns hold few different values (the `integrations` objects, the pairs of type and event), so a check asks those, and a chunk
@@ -15,7 +15,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..model.envelope import Chunk, Envelope
+from ..privacy.consent import allows
 from .columns import Column, Columns, H, Kind, Remembered
+from .integrations import Choices, choices, entry_for
 from .predicate import Predicate
 from .reader import UNDECODABLE, Reader
 
@@ -28,7 +30,6 @@ Reasons: TypeAlias = list[str | None]
 """Why not, per event in order; None for one that goes through."""
 Check: TypeAlias = Callable[[Columns], Reasons | None]
 """One reason to refuse events; None means that it refuses none of the chunk."""
-Choices: TypeAlias = Mapping[str, bool]
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class Route(msgspec.Struct, frozen=True):
     enabled: bool = True
     sources: frozenset[str] | None = None
     """Names of ingresses; None for all."""
+    consent: frozenset[str] = frozenset()
+    """Categories that must all be granted (`privacy.consent`); none: consent is no matter here."""
     trigger: Predicate | None = None
     sample: float = 1.0
     """The share of events that it gets, 0 to 1. Destinations with the same share get the same events."""
@@ -51,14 +54,14 @@ class RoutingTable:
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._reader = Reader([path for route in routes for path in _paths_read(route.trigger)])
-        self._choices: Remembered[bytes, Choices | None] = Remembered(_choices)
+        self._choices: Remembered[bytes, Choices | None] = Remembered(choices)
         self._checks = {route.name: self._checks_of(route) for route in routes}
         self._recent: dict[int, Columns] = {}
 
     def scan(self, name: str, chunk: Chunk) -> Reasons | None:
         """For each event of `chunk` in order why the destination `name` does not get it; plain None if it gets them all.
 
-        Reasons: "source", "disabled", "integrations", "trigger", "sampling"; "undecodable" if what has to be read for the
+        Reasons: "source", "disabled", "consent", "integrations", "trigger", "sampling"; "undecodable" if what has to be read for the
         answer cannot be decoded, which is the event's fault. KeyError for a name that is not in the table.
         """
         return self._ask(name, self._columns(chunk))
@@ -103,6 +106,8 @@ class RoutingTable:
             checks.append(_source_check(route.sources))
         if not route.enabled:
             checks.append(lambda columns: ["disabled"] * len(columns.chunk.envelopes))
+        if route.consent:
+            checks.append(_consent_check(route.consent))
         checks.append(_integrations_check(route, self._choices))
         if route.trigger is not None:
             checks.append(_trigger_check(route.trigger, self._reader))
@@ -123,30 +128,25 @@ def _source_check(sources: frozenset[str]) -> Check:
     return check
 
 
+def _consent_check(categories: frozenset[str]) -> Check:
+    def check(columns: Columns) -> Reasons | None:
+        column = columns.granted
+        return _refuse(column, {one: "consent" for one in column.distinct if not allows(one, categories)})
+
+    return check
+
+
 # The `integrations` object ------------------------------------------------------------------------------------------
 
 
-def _choices(raw: bytes) -> Choices | None:
-    """What an event's `integrations` says: false is false, an object of options is true, null says nothing. None: undecodable.
-
-    The options are not looked into: a destination's 1e999 is none of routing's business.
-    """
-    try:
-        said = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | None) if raw else None
-    except UNDECODABLE:
-        return None
-    return {name: choice != b"false" for name, value in (said or {}).items() if (choice := bytes(value)) != b"null"}
-
-
-def _integrations_check(route: Route, choices: Mapping[bytes, Choices | None]) -> Check:
-    """The instance's own name decides before the label, that before `All`, and silence means yes. Case matters."""
-    names = (route.name, route.integration, "All")
+def _integrations_check(route: Route, choices_of: Mapping[bytes, Choices | None]) -> Check:
+    """Silence means yes."""
 
     def refusal(raw: bytes) -> str | None:
-        said = choices[raw]
+        said = choices_of[raw]
         if said is None:
             return "undecodable"
-        return next((None if said[name] else "integrations" for name in names if name in said), None)
+        return "integrations" if entry_for(said, route.name, route.integration) is False else None
 
     def check(columns: Columns) -> Reasons | None:
         refusals = {raw: reason for raw in columns.integrations_said if (reason := refusal(raw))}

@@ -106,6 +106,8 @@ def version_of(text: str, catalogue: Catalogue) -> str:
         ('A = "1"', 'A = "3"'),
         ("acme.example", "acme.test"),
         ('timeout = "5s"', 'trigger = "all"'),
+        ('timeout = "5s"', 'consent = ["Advertising"]'),
+        ('timeout = "5s"', 'fields = { deny = ["context.ip"] }'),
         ('timeout = "5s"', "sample = 0.5"),
         ('timeout = "5s"', "enabled = false"),
         ('timeout = "5s"', 'integration = "Mine"'),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from doorstep.engine.ingress.splitter import LineSplitter
-from doorstep.engine.model import AnyEvent, Decoded, Event, LineDecoder, Lines, Rejection
+from doorstep.engine.model import AnyEvent, Consent, Context, Decoded, Event, LineDecoder, Lines, Rejection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,7 +158,11 @@ def test_integrations_are_checked_each_time_however_often_they_came() -> None:
         pytest.param(b'{"type":5,"messageId":"m"}', AnyEvent(messageId="m"), id="type is no string"),
         pytest.param(b'{"event":[1],"type":"x"}', AnyEvent(type="x"), id="event is no string"),
         pytest.param(b'{"context":7,"integrations":7}', AnyEvent(), id="parts are no objects"),
-        pytest.param(b'{"context":{"consent":1},"type":"x"}', AnyEvent(type="x"), id="consent is no object"),
+        pytest.param(
+            b'{"context":{"consent":1},"type":"x"}',
+            AnyEvent(type="x", context=Context(Consent({}))),
+            id="consent that cannot be read is no consent",
+        ),
         pytest.param(b'{"integrations":null,"type":1}', AnyEvent(), id="integrations are null"),
     ],
 )
