@@ -133,10 +133,10 @@ class Fleet:
         return self._table.scan(name, chunk)
 
     def _supervise(self, state: DestinationState) -> Supervisor:
-        plan = state.plan
+        plan, tokens = state.plan, state.tokens
 
         def make_actor() -> Actor:
-            return Actor(state, sender_for(plan, self._open_transport, self._clock), self._clock)
+            return Actor(state, sender_for(plan, self._open_transport, self._clock, tokens), self._clock)
 
         supervisor = Supervisor(state, make_actor, self._clock)
         self._running += 1

@@ -12,10 +12,11 @@ import msgspec
 from ..clock import Clock
 from ..errors import DestinationError, EventNotSupported, Fault, RetryError, TransportError
 from ..model.batch import Batch
-from ..model.exchange import Request
+from ..model.exchange import Request, Response
 from ..model.outcome import Failure, Verdict
 from ..net.transport import Transport
 from ..sdk.destination import Destination, RequestDestination, Sink
+from .authority import Tokens
 from .plan import OpenTransport, Plan
 
 _log = logging.getLogger("doorstep.delivery")
@@ -37,11 +38,11 @@ class Sender(Protocol):
     async def close(self) -> None: ...
 
 
-def sender_for(plan: Plan, open_transport: OpenTransport, clock: Clock) -> Sender:
+def sender_for(plan: Plan, open_transport: OpenTransport, clock: Clock, tokens: Tokens | None = None) -> Sender:
     """The sender for the plan's kind of destination."""
     destination: Destination[Any] = plan.destination
     if isinstance(destination, RequestDestination):
-        return RequestSender(destination, plan, open_transport, clock)
+        return RequestSender(destination, plan, open_transport, clock, tokens)
     if isinstance(destination, Sink):
         return SinkSender(destination, plan.timeout_s)
     raise TypeError(f"{type(destination).__name__} is neither a RequestDestination nor a Sink")
@@ -53,29 +54,36 @@ class RequestSender:
     _transport: Transport
 
     def __init__(
-        self, destination: RequestDestination[Any], plan: Plan, open_transport: OpenTransport, clock: Clock
+        self,
+        destination: RequestDestination[Any],
+        plan: Plan,
+        open_transport: OpenTransport,
+        clock: Clock,
+        tokens: Tokens | None,
     ) -> None:
         self._destination = destination
         self._open_transport = partial(open_transport, plan)
         self._timeout_s = plan.timeout_s
         self._clock = clock
+        self._tokens = tokens
 
     async def open(self) -> None:
         """Reads certificates and the like; connections are made when they are needed."""
         self._transport = await self._open_transport()
 
     async def attempt(self, batch: Batch) -> Verdict | Split:
-        """One request, or the reason why there was none."""
+        """One request (a second one if it was its token that was refused), or the reason why there was none."""
         formed = self._form(batch)
         if not isinstance(formed, Request):
             return formed
         try:
-            request = self._destination.sign(formed, batch, self._clock.utc())
-            response = await self._transport.send(request, self._timeout_s)
+            response = await self._exchange(formed, batch)
         except TransportError as error:
             return Failure(error.fault, error.code, detail=str(error))
+        if isinstance(response, Failure):
+            return response
         verdict = self._destination.verdict(response, batch)
-        if request.guarded and isinstance(verdict, Failure) and verdict.fault is Fault.CONFIGURATION:
+        if formed.guarded and isinstance(verdict, Failure) and verdict.fault is Fault.CONFIGURATION:
             # The event named this host: what it answers must hold up nobody else's.
             return msgspec.structs.replace(verdict, fault=Fault.EVENT)
         return verdict
@@ -84,6 +92,19 @@ class RequestSender:
         """Closes the connections."""
         if hasattr(self, "_transport"):
             await self._transport.aclose()
+
+    async def _exchange(self, formed: Request, batch: Batch) -> Response | Failure:
+        if self._tokens is None:
+            return await self._send(formed, batch)
+        authority = self._tokens.authority
+        return await self._tokens.exchange(
+            send=lambda token: self._send(authority.authorize(formed, token), batch),
+            fetch=lambda request: self._transport.send(request, self._timeout_s),
+        )
+
+    async def _send(self, request: Request, batch: Batch) -> Response:
+        signed = self._destination.sign(request, batch, self._clock.utc())
+        return await self._transport.send(signed, self._timeout_s)
 
     def _form(self, batch: Batch) -> Request | Split | Verdict:
         try:

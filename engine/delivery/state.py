@@ -30,6 +30,7 @@ from ..policy.window import BatchWindow
 from ..sdk.destination import Destination
 from ..telemetry import Counters, DestinationStatistics
 from .alarm import Alarm
+from .authority import Tokens, tokens_for
 from .careful import Careful
 from .cursor import Cursor
 from .mailbox import Mailbox
@@ -80,6 +81,8 @@ class DestinationState:
         """What the process may die of."""
         if self.careful.is_needed:
             self._log_change("careful: the process died of something here, events go one by one")
+        self.tokens: Tokens | None = None
+        """Of a destination whose requests need one."""
         self._adopt(plan, now)
         account.follow(self.cursor.position)
         account.uses(plan.version, plan.record)
@@ -119,6 +122,7 @@ class DestinationState:
     def _adopt(self, plan: Plan, now: float) -> None:
         self.plan = plan
         rate = plan.rate
+        self.tokens = tokens_for(plan.destination, self.tokens, self.clock)
         self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)

@@ -1,7 +1,8 @@
 """All that an author of a destination imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
 
     settings (decoded, valid) -> Destination(settings)
-    RequestDestination:  batch -> request(batch) -> sign(request, batch, at) -> [engine sends] -> verdict(response, batch)
+    RequestDestination:  batch -> request(batch) -> authority.authorize(request, token), if there is one -> sign(request, batch, at)
+                         -> [engine sends] -> verdict(response, batch)
     Sink:                open() -> write(batch) -> verdict ... -> close()
 
 The engine decides who gets an event, forms the batches, limits the rate, sends, times out, retries, bisects a refused batch and keeps
@@ -20,15 +21,19 @@ from ..model.exchange import Request, Response
 from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
+from .auth import basic_auth, bearer_auth, hmac_signature
 from .destination import Destination, Limits, RequestDestination, Sink
 from .headers import header_problem, url_problem
+from .oauth import Authority, ClientCredentials, RefreshToken, Token
 from .payload import decode_event
 from .signing import Signer, webhook_id
 from .verdict import fault_of_status, retry_after, verdict_by_status
 
 __all__ = [
     "DELIVERED",
+    "Authority",
     "Batch",
+    "ClientCredentials",
     "Delivered",
     "Destination",
     "Duration",
@@ -40,6 +45,7 @@ __all__ = [
     "InvalidEventPayload",
     "Limits",
     "Outcome",
+    "RefreshToken",
     "Rejected",
     "Request",
     "RequestDestination",
@@ -51,11 +57,15 @@ __all__ = [
     "Signer",
     "Sink",
     "Size",
+    "Token",
     "ValidationError",
     "Verdict",
+    "basic_auth",
+    "bearer_auth",
     "decode_event",
     "fault_of_status",
     "header_problem",
+    "hmac_signature",
     "retry_after",
     "url_problem",
     "verdict_by_status",

@@ -21,6 +21,7 @@ from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
 from ..model.outcome import Verdict
 from ..settings import Settings
+from .oauth import Authority
 from .verdict import verdict_by_status
 
 
@@ -70,6 +71,10 @@ class Destination(Generic[S]):
 
 class RequestDestination(Destination[S]):
     """A destination behind HTTP. Pure: no client, no clock, no state between calls."""
+
+    authority: Authority | None = None
+    """Where its tokens come from, if it needs some that expire: set in `__init__`. The engine gets them, puts one on each request
+    before `sign`, and sends once more with another when the receiver refuses it."""
 
     def request(self, batch: Batch) -> Request:
         """The one request that carries the whole batch.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import re
+
+from .auth import hmac_signature
 
 _PREFIX = "whsec_"
 _FIT_FOR_ID = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,256}")
@@ -46,7 +47,7 @@ class Signer:
 
 
 def _signature(key: bytes, content: bytes) -> str:
-    return "v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+    return "v1," + hmac_signature(key, content, encoding="base64")
 
 
 def _key(secret: str) -> bytes:

@@ -122,12 +122,12 @@ async def test_a_transport_error_is_a_failure_with_its_code(code: str, fault: Fa
 
 
 async def test_what_a_host_that_an_event_named_answers_is_the_events_fault() -> None:
-    class Guarded(Told):
-        def sign(self, request: Request, batch: Batch, at: float) -> Request:
-            return Request(request.method, request.url, guarded=True)
+    def computed(batch: Batch) -> Iterable[tuple[Request, Batch]]:
+        yield Request("POST", "http://receiver/", guarded=True), batch
 
-    assert await attempted(Guarded(), Wire(Response(404)), 1) == Failure(Fault.EVENT, "http_404", status=404)
-    assert await attempted(Guarded(), Wire(Response(503)), 1) == Failure(Fault.TRANSIENT, "http_503", status=503)
+    guarded = Told(computed)
+    assert await attempted(guarded, Wire(Response(404)), 1) == Failure(Fault.EVENT, "http_404", status=404)
+    assert await attempted(guarded, Wire(Response(503)), 1) == Failure(Fault.TRANSIENT, "http_503", status=503)
     assert await attempted(Told(), Wire(Response(404)), 1) == Failure(Fault.CONFIGURATION, "http_404", status=404)
 
 

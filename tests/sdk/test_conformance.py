@@ -84,6 +84,15 @@ REQUEST_FLAWS: list[tuple[str, str, str, str]] = [
         "test_the_parts_of_a_batch_and_of_its_halves_carry_each_event_once",
         *with_method("def requests(self, batch):", "    yield self.request(batch), batch.take([0])"),
     ),
+    (
+        "test_an_authority_asks_without_showing_secrets_and_reads_any_answer",
+        *with_method(
+            "class Trusting(__import__('doorstep.engine.sdk', fromlist=['*']).ClientCredentials, frozen=True):",
+            "    def token_from(self, response):",
+            "        return __import__('json').loads(response.body)['access_token']",
+            "authority = Trusting(token_url='https://id.example/', client_id='us', client_secret=Secret('k'))",
+        ),
+    ),
     ("test_every_status_has_a_verdict", *with_method("def verdict(self, response, batch):", "    return []")),
     (
         "test_no_response_makes_verdict_raise",
