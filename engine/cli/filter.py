@@ -16,6 +16,7 @@ from ..ingress import LineSplitter
 from ..model import LineDecoder, Lines, Rejection
 from ..routing import UNDECODABLE, Predicate, Reader, compile_fql
 from . import exits
+from .options import expect_stdout
 
 READ_BYTES = 256 * 1024
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -42,6 +43,7 @@ def filter_command(ctx: click.Context, fql: str, explain: bool) -> None:
     With --explain: {"line": 1, "matched": false, "clause": "properties.total > 50", "event": {...}} for each of them. Lines that are
     no JSON objects are named on stderr; the exit code is then 3. A wrong expression is shown with the place, exit code 2.
     """
+    expect_stdout()
     predicate = compile_fql(fql)
     broken = filter_lines(0, sys.stdout.fileno(), _explainer(predicate) if explain else _matcher(predicate))
     if broken:
