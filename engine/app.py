@@ -55,7 +55,7 @@ class Engine:
             receipt = await engine.submit({"type": "track", "userId": "u-1", "event": "Signed Up"})
 
     Leaving the block waits for what is pending as `drain` does; leaving it by an exception stops at once. Several engines
-    in one process do not know of each other. `clock`, `random` and `open_transport` are for tests.
+    in one process do not know of each other; each is entered once. `clock`, `random` and `open_transport` are for tests.
     """
 
     def __init__(
@@ -75,11 +75,15 @@ class Engine:
         self.desk: Desk | None = None
         """Dead letters, replays, the life of an event; None without a journal, and before the engine is entered."""
         self._stack = AsyncExitStack()
+        self._was_entered = False
         self._started: float | None = None
         self._ended: float | None = None
         self._stopped = False
 
     async def __aenter__(self) -> Engine:
+        if self._was_entered:
+            raise RuntimeError("an Engine has one life: make another one with the same configuration")
+        self._was_entered = True
         plans = self._plans(self._config)
         async with AsyncExitStack() as stack:
             self._log = await self._open_log(stack)

@@ -4,7 +4,8 @@ A settings Struct is the spec (default, unit, bounds, description, example on th
 the docs all come from it. Durations are written `"5s"` and held as seconds; sizes `"4MiB"`, held as bytes.
 
 msgspec takes bounds (`ge`, `le` ...) for its own numbers only, so those of a Duration or Size go into the field's
-`Meta(extra={"gt": Duration("0s")})`, with the same four names.
+`Meta(extra={"gt": Duration("0s")})`, with the same four names. `extra=A_FILE` says that a string names a file: the configuration
+makes it relative to the file that it is written in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import msgspec
 
 from .secret import Secret
 from .units import format_duration, format_size, parse_duration, parse_size
+
+A_FILE = {"is_file": True}
 
 
 class Duration(float):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+LONGEST_S = 36500 * 86400.0
+"""What is longer is a slip, and added to the time of day it would be no date any more."""
 _DURATIONS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {
     "": 1,
@@ -29,7 +31,10 @@ def parse_duration(text: str) -> float:
     match = _NUMBER.fullmatch(text.strip())
     if match is None or match[2] not in _DURATIONS_S:
         raise ValueError(f'{text!r} is not a duration; write one like "250ms", "5s", "10m", "24h" or "7d"')
-    return float(match[1]) * _DURATIONS_S[match[2]]
+    seconds = float(match[1]) * _DURATIONS_S[match[2]]
+    if seconds > LONGEST_S:
+        raise ValueError(f"{text!r} is longer than a hundred years; write {format_duration(LONGEST_S)} at most")
+    return seconds
 
 
 def parse_size(text: str) -> int:

@@ -10,7 +10,7 @@
 | `replays` | those that are not done | begins `{"replay": {...}, "dry_run": false}` |
 | `events/{messageId}` | the life of the events of that id | |
 | `destinations`, `destinations/{name}` | all, one | |
-| `destinations/{name}/parked` | what waits | |
+| `destinations/{name}/parked` | some of what waits: `after` and `limit` as parameters | |
 | `destinations/{name}/pause`, `resume`, `forget` | | does it |
 """
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -40,9 +40,12 @@ from .messages import (
     Lives,
     Page,
     Parked,
+    ParkedPage,
     Replays,
     Strict,
 )
+
+Asked = TypeVar("Asked", Page, ParkedPage)
 
 
 def admin_app(desk: Desk, status: Callable[[], Mapping[str, Any]]) -> Starlette:
@@ -84,9 +87,7 @@ class _Resources:
     # Dead letters ------------------------------------------------------------------------------------------------
 
     async def letters(self, request: Request) -> Letters:
-        page = parameters_as(request, Page)
-        if not 1 <= page.limit <= BATCH:
-            raise msgspec.ValidationError(f"Expected 1 to {BATCH} - at `$.limit`")
+        page = _bounded(parameters_as(request, Page))
         return Letters(await self._desk.letters(_plain(page), after=page.after, limit=page.limit))
 
     async def letter(self, request: Request) -> DeadLetter:
@@ -127,7 +128,8 @@ class _Resources:
         raise LookupError(f"no destination {name}")
 
     async def parked(self, request: Request) -> Parked:
-        return Parked(await self._desk.parked(request.path_params["name"]))
+        page = _bounded(parameters_as(request, ParkedPage))
+        return Parked(await self._desk.parked(request.path_params["name"], after=page.after, limit=page.limit))
 
     async def pause(self, request: Request) -> None:
         await self._desk.pause(request.path_params["name"])
@@ -137,6 +139,12 @@ class _Resources:
 
     async def forget(self, request: Request) -> None:
         await self._desk.forget(request.path_params["name"])
+
+
+def _bounded(page: Asked) -> Asked:
+    if not 1 <= page.limit <= BATCH:
+        raise msgspec.ValidationError(f"Expected 1 to {BATCH} - at `$.limit`")
+    return page
 
 
 def _plain(query: LetterQuery) -> LetterQuery:

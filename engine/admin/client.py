@@ -115,9 +115,10 @@ class RemoteDesk:
         """See `Desk`."""
         return (await self._get("/destinations", Destinations)).destinations
 
-    async def parked(self, destination: str) -> list[ParkedEvent]:
-        """See `Desk`."""
-        return (await self._get(f"/destinations/{_part(destination)}/parked", Parked)).parked
+    async def parked(self, destination: str, *, after: int = 0, limit: int = BATCH) -> list[ParkedEvent]:
+        """See `Desk`. `limit` is at most `BATCH`."""
+        path = f"/destinations/{_part(destination)}/parked"
+        return (await self._get(path, Parked, [("after", after), ("limit", limit)])).parked
 
     async def pause(self, destination: str) -> None:
         """See `Desk`."""

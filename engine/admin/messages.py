@@ -29,6 +29,13 @@ class Page(Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: int = BATCH
 
 
+class ParkedPage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many of what waits, and from where."""
+
+    after: int = 0
+    limit: int = BATCH
+
+
 class StrictReplay(Replay, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A replay as it is read."""
 

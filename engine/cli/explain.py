@@ -18,7 +18,7 @@ _TEXTS = {
     "expired": "expired: it was given up for its age or for the size of the backlog, and is not delivered",
     "damaged": "damaged: its bytes are not what was written, and it is not delivered",
     "not_offered": "not offered: the destination began with later events",
-    "unknown": "settled: the record of how is older than what is kept",
+    "unknown": "settled: what says how is gone, being older than what is kept, purged, or lost",
 }
 """What is said of a state; any other is said as it is."""
 

@@ -13,7 +13,17 @@ import msgspec
 
 from ..model import Lines, Rejection
 from ..routing import UNDECODABLE, Predicate, Reader, compile_fql
-from .lines import Broken, Output, copy_lines, end
+from . import exits
+from .options import expect_stdout
+
+READ_BYTES = 256 * 1024
+MAX_LINE_BYTES = 16 * 1024 * 1024
+"""The most that the engine itself can be set to take."""
+SAMPLES = 100
+"""So many broken lines are named; all are counted."""
+
+Output = Iterable[bytes]
+Broken = list[Rejection]
 
 
 @click.command("filter")
@@ -31,6 +41,7 @@ def filter_command(ctx: click.Context, fql: str, explain: bool) -> None:
     With --explain: {"line": 1, "matched": false, "clause": "properties.total > 50", "event": {...}} for each of them. Lines that are
     no JSON objects are named on stderr; the exit code is then 3. A wrong expression is shown with the place, exit code 2.
     """
+    expect_stdout()
     predicate = compile_fql(fql)
     end(ctx, copy_lines(0, sys.stdout.fileno(), _explainer(predicate) if explain else _matcher(predicate)))
 

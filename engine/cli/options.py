@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -66,6 +67,12 @@ def config_paths(given: tuple[str, ...]) -> list[str]:
         return [DEFAULT_FILE]
     message = f"there is no configuration: name a file with -c or ${FILE_VARIABLE}, or put a {DEFAULT_FILE} here"
     raise ConfigError([Problem("", message)])
+
+
+def expect_stdout() -> None:
+    """For commands whose only result is printed. Raises click.ClickException where whoever started us had closed it."""
+    if sys.stdout is None:
+        raise click.ClickException("standard output is closed, and what is printed there is all that this command does")
 
 
 def _remember_verbose(ctx: click.Context, _: click.Parameter, verbose: bool) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path as FilePath
 from typing import Any
 
 import msgspec
@@ -41,6 +42,10 @@ class Builder:
     def report(self, path: Path, message: str) -> None:
         """Notes a problem at `path`."""
         self.problems.append(self._document.problem(path, message))
+
+    def beside(self, path: Path, name: str) -> str:
+        """The file `name`, written at `path`: relative to the file of the configuration that it is written in."""
+        return str(FilePath(self._document.place(path).file).parent / name)
 
     def build(self, annotated: inspect.Type, value: Any, path: Path, outer: Help | None = None) -> Any:
         """`value` as an instance of the type; BROKEN, and problems, if it is none."""
@@ -174,6 +179,8 @@ class Builder:
         if path in self._document.written and isinstance(value, str):
             plain = _read_as(type_, value)
         if _fits(type_, plain) and _within(bounds_of(type_), plain):
+            if help_.is_file:
+                return self.beside(path, plain)
             return float(plain) if isinstance(type_, inspect.FloatType) else plain
         hint = ""
         if isinstance(type_, inspect.LiteralType) and isinstance(value, str) and path not in self._document.written:

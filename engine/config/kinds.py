@@ -50,6 +50,8 @@ class Help(msgspec.Struct, frozen=True):
     """As it would be written in TOML; "" if there is none."""
     bounds: dict[str, Any] = {}
     """`gt`, `ge`, `lt`, `le` of a Duration or Size."""
+    is_file: bool = False
+    """A string that names a file."""
 
 
 def unwrap(type_: inspect.Type) -> tuple[inspect.Type, Help]:
@@ -82,6 +84,7 @@ def _joined(help_: Help, meta: inspect.Metadata) -> Help:
         help_.description or schema.get("description", ""),
         help_.example or (toml(examples[0]) if examples else ""),
         help_.bounds or bounds,
+        help_.is_file or bool((meta.extra or {}).get("is_file")),
     )
 
 

@@ -162,7 +162,11 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
     ] = 4
     timeout: Annotated[
         Duration,
-        Meta(description="How long one request may take.", examples=["15s"], extra={"gt": Duration("0s")}),
+        Meta(
+            description="How long one request may take.",
+            examples=["15s"],
+            extra={"gt": Duration("0s"), "le": Duration("24h")},
+        ),
     ] = Duration("15s")
     retry: Annotated[
         RetrySettings, Meta(description="When a failed event is tried again.", examples=[{"preset": "segment"}])

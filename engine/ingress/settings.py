@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..settings import Settings
+from ..settings import A_FILE, Settings
 from ..units import parse_duration
 from .address import parse_address
 
@@ -27,13 +27,21 @@ _MAX_CONNECTIONS = Meta(description="Connections served at once; more have to wa
 
 
 class TlsSettings(Settings, frozen=True):
-    """As whom to serve, and whom to let in. TLS 1.2 is the least that is spoken."""
+    """As whom to serve, and whom to let in. TLS 1.2 is the least that is spoken. Files are relative to the one that names them."""
 
-    cert: Annotated[str, Meta(description="PEM file of the certificate, chain included.", examples=["server.pem"])]
-    key: Annotated[str, Meta(description="PEM file of its private key, not encrypted.", examples=["server.key"])]
+    cert: Annotated[
+        str, Meta(description="PEM file of the certificate, chain included.", examples=["server.pem"], extra=A_FILE)
+    ]
+    key: Annotated[
+        str, Meta(description="PEM file of its private key, not encrypted.", examples=["server.key"], extra=A_FILE)
+    ]
     client_ca: Annotated[
         str | None,
-        Meta(description="PEM file of the authority that clients must have a certificate of.", examples=["ca.pem"]),
+        Meta(
+            description="PEM file of the authority that clients must have a certificate of.",
+            examples=["ca.pem"],
+            extra=A_FILE,
+        ),
     ] = None
 
 

@@ -13,10 +13,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
@@ -30,11 +32,15 @@ from .port import IngressStatistics, pass_on
 from .splitter import LineSplitter
 from .stream import SocketStream
 
+_log = logging.getLogger("doorstep.ingress")
+
 _READ_BYTES = 256 * 1024
 _ALL_READS_BYTES = 16 * 1024 * 1024
 _ACK_S = 10.0
 """How long a client may leave its acks unread once its buffers are full."""
 _HANDSHAKE_S = 10.0
+_HANDSHAKES_SAID_EVERY_S = 10.0
+"""Of those that failed: whoever scans ports fills no log."""
 _CLOSE_S = 1.0
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _NO_DESCRIPTORS_S = 0.1
@@ -67,6 +73,9 @@ class SocketIngress:
         self._receiving: set[SocketStream] = set()
         self._stopped = False
         self._size_bytes = self._lines = self._open = self._seen = self._failed = 0
+        self._handshakes_failed = 0
+        """Not said yet."""
+        self._said_at = -inf
 
     def __repr__(self) -> str:
         return f"<SocketIngress {self.name!r} at {', '.join(self.addresses)}, {self._open} connections>"
@@ -143,8 +152,19 @@ class SocketIngress:
                 return await TLSStream.wrap(raw, server_side=True, ssl_context=self._tls)
         except anyio.ClosedResourceError as stopped:
             raise _Broken from stopped
+        except _Broken as broken:
+            self._say_no_handshake(broken.__cause__)
+            raise
         finally:
             self._receiving.discard(raw)
+
+    def _say_no_handshake(self, error: BaseException | None) -> None:
+        """Why, and how many since it was last said; not whose, which is personal."""
+        self._handshakes_failed += 1
+        if (now := anyio.current_time()) - self._said_at >= _HANDSHAKES_SAID_EVERY_S:
+            facts = {"ingress": self.name, "error": _why(error), "count": self._handshakes_failed}
+            _log.warning("a TLS handshake failed", extra={"facts": facts})
+            self._handshakes_failed, self._said_at = 0, now
 
     async def _converse(self, raw: SocketStream, stream: ByteStream, intake: Intake) -> None:
         splitter = LineSplitter(self._max_event_bytes)
@@ -195,6 +215,13 @@ class SocketIngress:
         with suppress(_Broken), _peer(), anyio.move_on_after(_CLOSE_S):
             await raw.send_eof()
             await raw.drain()
+
+
+def _why(error: BaseException | None) -> str:
+    if isinstance(error, TimeoutError):
+        return f"not done within {_HANDSHAKE_S:.0f} s"
+    reason = getattr(error, "reason", None)
+    return str(reason).lower().replace("_", " ") if reason else "the connection broke off"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..model.outcome import Failure
 from .commits import Found
 from .memory import EVENT_OVERHEAD_BYTES
 from .plans import PlanRecord
-from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, Result, Standing, Try, ranges_of
+from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, Result, Standing, Try, Waiting, ranges_of
 
 EXCERPT_CHARS = 500
 _PERSONAL = re.compile(r"[^\s\"'<>@]+@[^\s\"'<>@]+|\+?\d[\d ()/.-]{6,}\d|(?i:bearer|basic|token|key)[ =:\"]+[^\s\",]+")
@@ -43,6 +43,7 @@ class DiskAccount:
         self.standing = found.standing
         self.parked = found.parked
         self._rows = {parked.number: parked for parked in found.parked}
+        self._rows_total = sum(self._rows)
         self.backlog_bytes = found.backlog_bytes
         self._log = log
         self._where: Callable[[], Position] = lambda: self.position
@@ -96,6 +97,7 @@ class DiskAccount:
         self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
     ) -> None:
         """See `Account`."""
+        self._rows_total += 0 if envelope.number in self._rows else envelope.number
         self._parked[envelope.number] = self._rows[envelope.number] = ParkedEvent(
             number=envelope.number,
             line=envelope.line,
@@ -112,11 +114,12 @@ class DiskAccount:
     def adopted(self, rows: Sequence[ParkedEvent]) -> None:
         """See `Account`."""
         self._rows |= {row.number: row for row in rows}
+        self._rows_total = sum(self._rows)
 
     def unpark(self, number: int) -> None:
         """See `Account`."""
         self._parked[number] = None
-        self._rows.pop(number, None)
+        self._rows_total -= number if self._rows.pop(number, None) else 0
         self._log.note(self)
 
     def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
@@ -204,7 +207,7 @@ class DiskAccount:
         changes = Changes(
             name=self.name,
             position=self._where(),
-            standing=self.standing,
+            standing=msgspec.structs.replace(self.standing, waiting=Waiting(len(self._rows), self._rows_total)),
             parked=self._parked,
             dead=self._dead,
             attempts=list(self._attempts.values()),

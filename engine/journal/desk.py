@@ -64,7 +64,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     destination: str
     state: Literal["delivered", "filtered", "parked", "dead", "pending", "expired", "damaged", "not_offered", "unknown"]
-    """`not_offered`: the destination began later, or was removed before; `unknown`: settled, and its record is older than `retention`."""
+    """`not_offered`: the destination began later, or was removed before; `unknown`: settled, and what says how is gone:
+    older than `retention`, a dead letter that was purged, a parked event that was lost."""
     reason: str = ""
     version: str = ""
     """Of the plan that held for it."""
@@ -135,7 +136,9 @@ class Desk(Protocol):
         """
         ...
 
-    async def parked(self, destination: str) -> list[ParkedEvent]: ...
+    async def parked(self, destination: str, *, after: int = 0, limit: int = BATCH) -> list[ParkedEvent]:
+        """What waits, in order of number, from the one after `after`."""
+        ...
 
     async def destinations(self) -> list[DestinationRow]: ...
 

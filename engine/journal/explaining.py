@@ -299,7 +299,7 @@ def _untold(seen: Seen, traces: Traces, told: Story, why: Callable[[str, str], s
         return told
     if not position.is_settled(number):
         return _told(told, "pending" if seen.line else "damaged")
-    if not seen.is_held or not seen.line:
+    if traces.attempts or not seen.is_held or not seen.line:
         return told
     return _told(told, "filtered", why(traces.destination, traces.version) or "")
 

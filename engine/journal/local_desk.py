@@ -191,13 +191,15 @@ class LocalDesk:
 
     # Destinations ------------------------------------------------------------------------------------------------
 
-    async def parked(self, destination: str) -> list[ParkedEvent]:
-        """See `Desk`. By number."""
+    async def parked(self, destination: str, *, after: int = 0, limit: int = BATCH) -> list[ParkedEvent]:
+        """See `Desk`."""
         await self._expect(destination)
         found: list[ParkedEvent] = []
-        after: int | None = 0
-        while after is not None:
-            some, after = await self._hands.read(partial(standing.parked, destination=destination, after=after))
+        place: int | None = after
+        while place is not None and len(found) < limit:
+            some, place = await self._hands.read(
+                partial(standing.parked, destination=destination, after=place, limit=limit - len(found))
+            )
             found += some
         return found
 

@@ -157,6 +157,19 @@ class Gap(msgspec.Struct, frozen=True, array_like=True):
         return self.last - self.first + 1
 
 
+class Waiting(msgspec.Struct, frozen=True, array_like=True):
+    """Parked events, in short: enough to tell that some are missing, and which, if it is one."""
+
+    count: int
+    total: int
+    """The sum of their numbers."""
+
+    def missing(self, found: Sequence[int]) -> tuple[int, int | None]:
+        """How many of them are not among `found`, and the number of the one, if it is one. Others may have come."""
+        count = self.count - len(found)
+        return max(0, count), self.total - sum(found) if count == 1 else None
+
+
 DEATHS = 3
 """So often must the process die of what is sent at one watermark before events go one by one."""
 
@@ -175,6 +188,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How often in a row it died in the same attempt, at the same watermark."""
     culprit: int | None = None
     """The event that was being tried, alone, when the process died, twice."""
+    waiting: Waiting | None = None
+    """What was parked when this was written: so that a row that vanishes is missed."""
 
     @property
     def is_careful(self) -> bool:

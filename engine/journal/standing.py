@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import apsw
 import msgspec
 
+from .blob import Damaged
 from .desk import DestinationRow
 from .records import Gap, ParkedEvent, Position, Standing
 from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row
@@ -30,19 +32,24 @@ def names(connection: apsw.Connection) -> list[str]:
     return [name for (name,) in all_rows(connection, "SELECT name FROM accounts ORDER BY name")]
 
 
-def parked(connection: apsw.Connection, destination: str, after: int) -> tuple[list[ParkedEvent], int | None]:
-    """By number, some after `after`; and where to go on, None at the end. Raises Damaged."""
+def parked(
+    connection: apsw.Connection, destination: str, after: int, limit: int
+) -> tuple[list[ParkedEvent], int | None]:
+    """By number, some after `after`; and where to go on, None at the end. A damaged row hides no other: it was named at the start."""
     found: list[ParkedEvent] = []
     read = 0
-    statement = "SELECT number, row FROM parked WHERE destination = ? AND number > ? ORDER BY number"
-    rows = connection.execute(statement, (destination, after))
+    statement = "SELECT number, row FROM parked WHERE destination = ? AND number > ? ORDER BY number LIMIT ?"
+    rows = connection.execute(statement, (destination, after, min(limit, SLICE_ROWS)))
+    last = None
     for number, row in rows:
-        found.append(unpacked(row, ParkedEvent))
+        last = number
+        with suppress(Damaged):
+            found.append(unpacked(row, ParkedEvent))
         read += len(row)
-        if read >= SLICE_BYTES or len(found) == SLICE_ROWS:
-            rows.close()
-            return found, number
-    return found, None
+        if read >= SLICE_BYTES:
+            break
+    rows.close()
+    return found, last
 
 
 def destinations(connection: apsw.Connection, dead: Mapping[str, int]) -> list[DestinationRow]:

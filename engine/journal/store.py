@@ -23,7 +23,7 @@ from .blob import Damaged, encode
 from .commits import Arrival, Commit, Committed, Found, Opened, StoredChunk
 from .disposing import DELETED_AT_ONCE, Disposal, Disposed, Disposer, Undeletable
 from .folder import Folder
-from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing
+from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing, Waiting
 from .schema import CHECKPOINT_PAGES, PAGE_BYTES, open_writer
 from .sealing import integer, packed, sealed, unpacked
 from .translating import translated
@@ -116,18 +116,25 @@ class Store:
             name=name,
             position=position,
             standing=standing,
-            parked=list(self._parked(name)),
+            parked=list(self._parked(name, standing.waiting)),
             backlog_bytes=self._bytes_from(position.scan),
         )
 
-    def _parked(self, name: str) -> Iterator[ParkedEvent]:
+    def _parked(self, name: str, expected: Waiting | None) -> Iterator[ParkedEvent]:
+        """What waits for it. What is damaged, or not there any more, is said."""
+        numbers = []
         rows = self._connection.execute("SELECT number, row FROM parked WHERE destination = ? ORDER BY number", (name,))
         for number, row in rows:
+            numbers.append(integer(number))
             try:
                 yield unpacked(row, ParkedEvent)
             except Damaged:
                 facts = {"destination": name, "number": number}
                 _log.error("a parked event is damaged and was left where it is", extra={"facts": facts})
+        missing, number = expected.missing(numbers) if expected else (0, None)
+        if missing:
+            facts = {"destination": name, "count": missing} | ({} if number is None else {"number": number})
+            _log.error("parked events are missing from the journal", extra={"facts": facts})
 
     def _bytes_from(self, number: int) -> int:
         row = self._one("SELECT total FROM chunks WHERE first >= ? ORDER BY first LIMIT 1", number)

@@ -7,26 +7,30 @@ from typing import Annotated
 from msgspec import Meta
 
 from ..secret import Secret
-from ..settings import Settings, Size
+from ..settings import A_FILE, Settings, Size
 
 
 class TlsSettings(Settings, frozen=True):
-    """Whom to trust, and as whom to come. TLS 1.2 is the least that is spoken."""
+    """Whom to trust, and as whom to come. TLS 1.2 is the least that is spoken. Files are relative to the one that names them."""
 
     ca: Annotated[
         str | None,
         Meta(
             description="PEM file of a private certificate authority, trusted besides the system's own.",
             examples=["private-ca.pem"],
+            extra=A_FILE,
         ),
     ] = None
     cert: Annotated[
-        str | None, Meta(description="PEM file of the client certificate, chain included.", examples=["client.pem"])
+        str | None,
+        Meta(description="PEM file of the client certificate, chain included.", examples=["client.pem"], extra=A_FILE),
     ] = None
     key: Annotated[
         str | None,
         Meta(
-            description="PEM file of its private key, not encrypted; absent: it is in `cert`.", examples=["client.key"]
+            description="PEM file of its private key, not encrypted; absent: it is in `cert`.",
+            examples=["client.key"],
+            extra=A_FILE,
         ),
     ] = None
     insecure_skip_verify: Annotated[

@@ -119,8 +119,8 @@ class FakeDesk:
     async def explain(self, message_id: str) -> list[Life]:
         return await self._answer(("explain", message_id), LIVES)
 
-    async def parked(self, destination: str) -> list[ParkedEvent]:
-        return await self._answer(("parked", destination), PARKED)
+    async def parked(self, destination: str, *, after: int = 0, limit: int = BATCH) -> list[ParkedEvent]:
+        return await self._answer(("parked", destination, after, limit), PARKED)
 
     async def destinations(self) -> list[DestinationRow]:
         return await self._answer(("destinations",), DESTINATIONS)

@@ -33,6 +33,7 @@ CALLS = [
     ("explain", ("a/b c?d#e%2F\u00e9\nf",), {}),
     ("explain", ("..",), {}),
     ("parked", ("hook",), {}),
+    ("parked", ("hook",), {"after": 17, "limit": 2}),
     ("destinations", (), {}),
     ("pause", ("hook",), {}),
     ("resume", ("hook",), {}),
@@ -48,7 +49,7 @@ async def test_every_method_answers_as_if_the_desk_were_here(folder, desk, statu
             here = await getattr(desk, name)(*arguments, **named)
             assert await getattr(typed, name)(*arguments, **named) == here
     assert from_afar.calls == desk.calls
-    assert len(desk.calls) == 17
+    assert len(desk.calls) == 18
 
 
 async def test_letters_are_brought_in_as_they_were_exported(folder, desk, status) -> None:
@@ -126,6 +127,8 @@ async def test_a_page_of_more_than_a_batch_is_refused(folder, desk, status) -> N
     async with serve_admin(desk, status, folder), connect(folder) as remote:
         with pytest.raises(ValueError, match=r"^Expected 1 to 500 - at `\$\.limit`$"):
             await remote.letters(LetterQuery(), limit=501)
+        with pytest.raises(ValueError, match=r"^Expected 1 to 500 - at `\$\.limit`$"):
+            await remote.parked("hook", limit=501)
     assert desk.calls == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import doorstep.engine as engine
@@ -25,6 +26,20 @@ def test_the_version_costs_no_import_of_the_engine(doorstep_cli):
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
     assert "click" in imported
     assert imported.isdisjoint({"aiohttp", "rich", "anyio", "msgspec", "doorstep.engine.app"})
+
+
+@pytest.mark.parametrize("arguments", [["filter", "all"], ["demo"]])
+def test_a_command_that_only_prints_says_so_where_nothing_can_be_printed(command, environment, arguments):
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" >&-', *command, *arguments],
+        input=b"{}",
+        env=environment,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: standard output is closed")
 
 
 @pytest.mark.parametrize("command", ["run", "filter", "demo", "new destination"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 from doorstep.engine.catalogue import Catalogue
 from doorstep.engine.config import Config, check, load_config
 from doorstep.engine.errors import ConfigError
@@ -290,3 +291,30 @@ def test_a_line_end_of_windows_and_a_byte_order_mark_do_no_harm(catalogue: Catal
     assert [(problem.line, problem.path) for problem in check([file], {}, catalogue)] == [
         (7, "destinations.hook.sample")
     ]
+
+
+def test_certificates_are_beside_the_file_that_names_them(tmp_path: Path, catalogue: Catalogue) -> None:
+    """Not where the process happens to be started."""
+    authority = trustme.CA()
+    beside = str(tmp_path / "tls/server.pem")
+    (tmp_path / "tls").mkdir()
+    authority.cert_pem.write_to_path(str(tmp_path / "tls/ca.pem"))
+    server = authority.issue_cert("localhost")
+    server.private_key_and_cert_chain_pem.write_to_path(beside)
+    (tmp_path / "doorstep.toml").write_text(
+        """
+        [[ingress]]
+        type = "tcp"
+        listen = "127.0.0.1:0"
+        tls = { cert = "tls/server.pem", key = "${env:KEY}" }
+
+        [destinations.hook]
+        type = "acme"
+        settings = { url = "https://acme.example" }
+        tls = { ca = "tls/ca.pem" }
+        """
+    )
+    config = load_config(tmp_path / "doorstep.toml", environ={"KEY": beside}, catalogue=catalogue)
+    assert config.destinations["hook"].tls.ca == str(tmp_path / "tls/ca.pem")
+    [ingress] = config.ingress
+    assert (ingress.tls.cert, ingress.tls.key) == (beside, beside)

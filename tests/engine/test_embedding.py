@@ -73,6 +73,17 @@ async def test_an_error_in_the_block_comes_out_as_it_is(receiver: Any) -> None:
         await break_off()
 
 
+async def test_an_engine_that_was_left_is_not_entered_again(receiver: Any) -> None:
+    engine = Engine(config(receiver.url))
+    async with engine:
+        with pytest.raises(RuntimeError, match="an Engine has one life"):
+            await engine.__aenter__()
+        assert (await engine.submit(EVENT % (1, 1))).accepted == 1
+    with pytest.raises(RuntimeError, match="an Engine has one life"):
+        await engine.__aenter__()
+    assert len(receiver.bodies) == 1
+
+
 async def test_whatever_is_submitted_is_accepted_or_rejected_never_an_exception(receiver: Any) -> None:
     spread = b'{"type": "track",\r\n "userId": "u-1",\n "event": "Signed Up", "messageId": "m-1"}'
     odd = [

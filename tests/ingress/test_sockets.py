@@ -543,6 +543,26 @@ async def test_tls_that_is_cut_off_may_lack_something(authority: Authority, take
     assert ingress.statistics().connections_failed == 1
 
 
+async def test_handshakes_that_fail_are_said_and_counted_but_not_each_one(
+    authority: Authority, taker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls = TlsSettings(cert=authority.cert, key=authority.key, client_ca=authority.ca)
+    async with serving(tcp(tls=tls), taker) as ingress:
+        for seen in range(1, 4):
+            async with await connect(ingress) as plain:
+                await plain.send(b"GET / HTTP/1.1\r\n\r\n")
+                await until(lambda: ingress.statistics().connections_failed == seen)  # noqa: B023
+        ingress._said_at -= 10.0
+        async with await connect(ingress):
+            pass
+        await until(lambda: ingress.statistics().connections_failed == 4)
+    said = [(record.message, record.facts) for record in caplog.records if "handshake" in record.message]  # type: ignore[attr-defined]
+    assert said == [
+        ("a TLS handshake failed", {"ingress": ingress.name, "error": "http request", "count": 1}),
+        ("a TLS handshake failed", {"ingress": ingress.name, "error": "the connection broke off", "count": 3}),
+    ]
+
+
 async def test_a_client_without_the_right_certificate_is_refused(authority: Authority, taker: Any) -> None:
     tls = TlsSettings(cert=authority.cert, key=authority.key, client_ca=authority.ca)
     async with serving(tcp(tls=tls), taker) as ingress:

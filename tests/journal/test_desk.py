@@ -13,6 +13,7 @@ import apsw
 import msgspec
 import pytest
 from doorstep.engine.errors import FqlError
+from doorstep.engine.journal import standing
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.desk import LetterQuery, Replay
@@ -240,6 +241,18 @@ async def test_a_replay_moves_exactly_the_letters_that_were_asked_for_in_the_ord
         ("ads", 3),
     ]
     assert await bench.desk.replays() == []
+
+
+async def test_what_waits_comes_in_pages_and_a_damaged_row_hides_no_other(bench, monkeypatch):
+    waiting = {n: ParkedEvent(number=n, line=line_of(n), source="shop", received=NOW, due=NOW) for n in range(1, 8)}
+    bench.commit(changes("hook", 99, parked=waiting))
+    assert await bench.desk.parked("hook") == list(waiting.values())
+    assert [one.number for one in await bench.desk.parked("hook", limit=3)] == [1, 2, 3]
+    assert [one.number for one in await bench.desk.parked("hook", after=3, limit=3)] == [4, 5, 6]
+    monkeypatch.setattr(standing, "SLICE_BYTES", 1)
+    bench.store.work(lambda connection: connection.execute("UPDATE parked SET row = x'00' WHERE number = 5"))
+    assert [one.number for one in await bench.desk.parked("hook", after=3, limit=3)] == [4, 6, 7]
+    assert await bench.desk.parked("hook", after=7) == []
 
 
 async def test_a_dry_run_writes_nothing(bench):

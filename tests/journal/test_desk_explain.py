@@ -148,6 +148,11 @@ async def test_an_event_that_waits_for_its_next_try_says_until_when(bench):
     assert (story.state, story.reason, story.due, story.attempts) == ("parked", "http_503", NOW + 60, [FAILED])
 
 
+async def test_of_an_event_that_was_tried_and_whose_row_is_lost_or_purged_nothing_is_made_up(bench):
+    bench.commit(changes("hook", 11, attempts=[FAILED]))
+    assert await bench.state("m-2") == ("unknown", "")
+
+
 async def test_a_dead_letter_is_named_with_its_history(bench):
     bench.commit(changes("hook", 11, dead=[letter_of(2)]))
     (life,) = await bench.desk().explain("m-2")

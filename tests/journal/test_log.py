@@ -342,3 +342,28 @@ async def test_with_threads_a_cancelled_engine_still_writes_what_was_decided(
     assert sources(stored) == ["shop"]
     async with open_log("disk", tmp_path, [], threads=True) as log:
         assert (log.end, log.account("a").position) == (3, Position(3))
+
+
+# Damage between two lives --------------------------------------------------------------------------------------------
+
+
+async def test_a_parked_row_that_vanishes_between_two_lives_is_missed(
+    open_log: Any, events: Any, tmp_path: Path, caplog: Any
+) -> None:
+    stored: list[Any] = []
+    async with open_log("disk", tmp_path, stored) as log:
+        account = log.account("a")
+        await (await log.take(events(1, 3), "shop")).stored()
+        for envelope in stored[0].envelopes:
+            account.park(envelope, due=60.0, waited_s=0.0, attempts=1, tries=[], replay=None)
+        account.unpark(1)
+    connection = apsw.Connection(str(tmp_path / "journal.db"))
+    connection.execute("DELETE FROM parked WHERE number = 3")
+    connection.close()
+    async with open_log("disk", tmp_path, []) as log:
+        assert [row.number for row in log.account("a").parked] == [2]
+    async with open_log("disk", tmp_path, []):
+        pass
+    assert [record.facts for record in caplog.records if "missing" in record.message] == [
+        {"destination": "a", "count": 1, "number": 3}
+    ]

@@ -29,6 +29,7 @@ from doorstep.engine.journal.records import (
     ParkedEvent,
     Position,
     Standing,
+    Waiting,
 )
 from doorstep.engine.journal.sealing import sealed, unsealed
 from doorstep.engine.journal.store import Store, hash_of
@@ -303,6 +304,37 @@ def test_a_damaged_parked_row_is_said_left_alone_and_takes_no_other_with_it(
     assert [row.number for row in found] == [1, 3]
     assert [record.facts for record in caplog.records] == [{"destination": "a", "number": 2}]
     assert ask(folder, "SELECT row FROM parked WHERE number = 2") == [(bytes.fromhex("00112233445566"),)]
+
+
+@pytest.mark.parametrize(
+    ("lost", "facts"),
+    [
+        ((2,), {"destination": "a", "count": 1, "number": 2}),
+        ((1, 3), {"destination": "a", "count": 2}),
+        ((), None),
+    ],
+)
+def test_parked_rows_that_vanished_are_missed_at_the_next_start(
+    new: Any, folder: Path, caplog: Any, lost: tuple[int, ...], facts: dict[str, Any] | None
+) -> None:
+    store = new()
+    standing = Standing(waiting=Waiting(3, 6))
+    store.commit(Commit(changes=[changes(parked={n: parked(n) for n in (1, 2, 3)}, standing=standing)]))
+    for number in lost:
+        store._connection.execute("DELETE FROM parked WHERE number = ?", (number,))
+    with caplog.at_level(logging.ERROR, "doorstep.journal"):
+        new().opened()
+    assert [(record.message, record.facts) for record in caplog.records] == (
+        [("parked events are missing from the journal", facts)] if facts else []
+    )
+
+
+def test_parked_rows_that_came_since_are_none_too_few(new: Any, caplog: Any) -> None:
+    """Those of a replay are written before the destination's own row is."""
+    standing = Standing(waiting=Waiting(1, 1))
+    new().commit(Commit(changes=[changes(parked={n: parked(n) for n in (1, 2, 3)}, standing=standing)]))
+    new().opened()
+    assert caplog.records == []
 
 
 def test_acknowledged_events_that_are_missing_are_named_and_their_numbers_never_given_again(

@@ -15,7 +15,7 @@ import click
 
 from ...telemetry import configure_logging
 from ..exits import exit_code
-from ..options import log_options
+from ..options import expect_stdout, log_options
 from .show import Script, play
 
 __all__ = ["demo_command"]
@@ -40,6 +40,7 @@ def demo_command(ctx: click.Context, seconds: float, rate: int, log_format: str,
     Three local receivers get the same events: one is healthy; one is slow and answers every fifth request with 500; one refuses
     connections, and comes back after a while. Watch how the third one's trouble is nobody else's, and how it catches up.
     """
+    expect_stdout()
     configure_logging(log_format, verbose=verbose)
     if not verbose:
         logging.getLogger("doorstep.delivery").setLevel(
