@@ -21,22 +21,21 @@ import msgspec
 from .admin import serve_admin
 from .catalogue import Catalogue
 from .clock import Clock
-from .config.changes import Changes, changes, version
+from .config.changes import Changes, changes
 from .config.settings import Config
-from .delivery import Fleet, Plan
+from .delivery import Fleet
 from .delivery.desk import RunningDesk
 from .ingress import Ingress, IngressSettings, dedup_s
 from .journal import DiskLog, Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
 from .journal.dedup import DedupWindow
 from .journal.desk import Desk
-from .journal.plans import PlanRecord
 from .model.decode import LineDecoder
 from .model.envelope import Envelope
 from .model.lines import Lines
 from .net import NetSettings, Transport, open_transport
 from .pipeline import Acceptance, Pipeline
-from .privacy import FieldRules
+from .planning import Planner
 from .telemetry import IntakeCounters, Statistics
 
 Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
@@ -69,7 +68,7 @@ class Engine:
     ) -> None:
         self._config = config
         self._clock = clock or Clock()
-        self._catalogue = catalogue or Catalogue.discover()
+        self._planner = Planner(catalogue or Catalogue.discover())
         self._intake = IntakeCounters()
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
         self.desk: Desk | None = None
@@ -84,7 +83,7 @@ class Engine:
         if self._was_entered:
             raise RuntimeError("an Engine has one life: make another one with the same configuration")
         self._was_entered = True
-        plans = self._plans(self._config)
+        plans = self._planner.plans(self._config)
         async with AsyncExitStack() as stack:
             self._log = await self._open_log(stack)
             decoder = LineDecoder(self._config.engine.spec, self._config.engine.max_event_bytes)
@@ -206,7 +205,7 @@ class Engine:
     def reload(self, config: Config) -> Changes:
         """Goes on under `config`: the next attempts are made by it. Returns what changed, and what needs a restart for it."""
         changed = changes(self._config, config)
-        self._fleet.reconcile(self._plans(config), self._log)
+        self._fleet.reconcile(self._planner.plans(config), self._log)
         self._config = msgspec.structs.replace(self._config, destinations=config.destinations, network=config.network)
         return changed
 
@@ -224,40 +223,6 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"<Engine of {', '.join(self._config.destinations)}>"
-
-    def _plans(self, config: Config) -> list[Plan]:
-        return [self._plan(name, config) for name in config.destinations]
-
-    def _plan(self, name: str, config: Config) -> Plan:
-        settings = config.destinations[name]
-        kind = self._catalogue.load(settings.type)
-        in_flight = settings.in_flight or kind.limits.in_flight
-        record = PlanRecord(
-            integration=settings.integration or kind.label,
-            enabled=settings.enabled,
-            sources=settings.sources,
-            consent=settings.consent or (),
-            trigger=settings.trigger,
-            sample=settings.sample,
-        )
-        return Plan(
-            version=version(settings),
-            route=record.route(name),
-            record=record,
-            fields=FieldRules(settings.fields) if settings.fields else None,
-            destination=kind.destination(settings.settings),
-            net=NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight),
-            batch=settings.batch,
-            rate=settings.rate,
-            in_flight=in_flight,
-            timeout_s=settings.timeout,
-            retry=settings.retry,
-            breaker=settings.breaker,
-            mailbox=settings.mailbox,
-            backlog=settings.backlog,
-            overflow=settings.overflow,
-            start=settings.start,
-        )
 
 
 def _dedup_windows(ingresses: Iterable[IngressSettings]) -> dict[str, DedupWindow]:

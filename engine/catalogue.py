@@ -20,7 +20,8 @@ from typing import Any, Literal
 import msgspec
 
 from .errors import ConfigError, Problem
-from .sdk import Destination, Limits, RequestDestination, Sink
+from .sdk import ActionDestination, Destination, Limits, RequestDestination, Sink
+from .sdk.describing import ActionInfo, actions_of
 from .sdk.fields import Field, fields
 
 GROUP = "doorstep.destinations"
@@ -43,6 +44,8 @@ class Entry(msgspec.Struct, frozen=True):
     limits: Limits
     source: str
     """`builtin`, or the distribution that it comes from: `doorstep-acme 1.2`."""
+    actions: list[ActionInfo] = []
+    """What it can do with events; [] for a type that has no actions."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -102,6 +105,7 @@ def describe(entry: Entry) -> dict[str, Any]:
         "source": entry.source,
         "settings": msgspec.to_builtins(entry.settings),
         "limits": msgspec.to_builtins(entry.limits),
+        "actions": msgspec.to_builtins(entry.actions),
     }
 
 
@@ -138,6 +142,7 @@ def _entry(found: Found) -> Entry:
             fields(destination.Settings),
             destination.limits,
             found.source,
+            actions_of(destination) if issubclass(destination, ActionDestination) else [],
         )
     except Exception as error:
         message = f"the destination {found.name!r} ({found.source}) cannot be loaded: {type(error).__name__}: {error}"
@@ -148,7 +153,7 @@ def _destination_in(loaded: Any) -> type[Destination[Any]]:
     """The class that was loaded, or the one public destination class that the loaded module defines."""
     if not isinstance(loaded, ModuleType):
         if not (isinstance(loaded, type) and issubclass(loaded, Destination)):
-            raise TypeError(f"{loaded!r} is no subclass of RequestDestination or Sink")
+            raise TypeError(f"{loaded!r} is no subclass of ActionDestination, RequestDestination or Sink")
         return loaded
     classes = [
         value
@@ -167,11 +172,11 @@ def _destination_in(loaded: Any) -> type[Destination[Any]]:
 
 
 def _kind(destination: type[Destination[Any]]) -> Kind:
-    if issubclass(destination, RequestDestination):
+    if issubclass(destination, RequestDestination | ActionDestination):
         return "request"
     if issubclass(destination, Sink):
         return "sink"
-    raise TypeError(f"{destination.__name__} must be a RequestDestination or a Sink")
+    raise TypeError(f"{destination.__name__} must be an ActionDestination, a RequestDestination or a Sink")
 
 
 def _unknown(name: str, known: list[str]) -> str:

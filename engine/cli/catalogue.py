@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from ..catalogue import Catalogue, Entry, describe
+from ..sdk import ActionDestination
+from ..sdk.describing import ActionInfo, actions_markdown
 from ..sdk.fields import Field
 
 
@@ -57,7 +59,18 @@ def _one_text(entry: Entry) -> str:
     lines = [f"{entry.name}: {entry.label}{_origin(entry)}", entry.description, "", "settings:"]
     for field in entry.settings:
         lines += [f"  {field.name} ({field.type}; {_default(field)})", f"      {field.description}{_example(field)}"]
-    return "\n".join([*lines, "", "limits:", *(f"  {limit}" for limit in _limits(entry))])
+    lines += ["", "limits:", *(f"  {limit}" for limit in _limits(entry))]
+    if entry.actions:
+        lines += ["", "actions:", *(line for action in entry.actions for line in _action_text(action))]
+    return "\n".join(lines)
+
+
+def _action_text(action: ActionInfo) -> list[str]:
+    lines = [f"  {action.name}: {action.description}", f"      trigger: {action.trigger or 'none; it has to be added'}"]
+    for field in action.fields:
+        made_of = "" if field.default is None else f" = {json.dumps(field.default, ensure_ascii=False)}"
+        lines.append(f"      {field.name} ({field.type}{', required' if field.required else ''}){made_of}")
+    return lines
 
 
 def _one_json(entry: Entry) -> str:
@@ -71,7 +84,8 @@ def _one_markdown(entry: Entry) -> str:
     ]
     settings = ["| setting | type | default | what it is |", "|---|---|---|---|", *rows]
     head = [f"## `{entry.name}`: {entry.label}", "", entry.description, ""]
-    return "\n".join([*head, *settings, "", f"Limits: {', '.join(_limits(entry))}."])
+    actions = ["", actions_markdown(entry.destination)] if issubclass(entry.destination, ActionDestination) else []
+    return "\n".join([*head, *settings, "", f"Limits: {', '.join(_limits(entry))}.", *actions])
 
 
 def _default(field: Field) -> str:

@@ -13,17 +13,8 @@ import msgspec
 
 from ..model import Lines, Rejection
 from ..routing import UNDECODABLE, Predicate, Reader, compile_fql
-from . import exits
+from .lines import Broken, Output, copy_lines, end
 from .options import expect_stdout
-
-READ_BYTES = 256 * 1024
-MAX_LINE_BYTES = 16 * 1024 * 1024
-"""The most that the engine itself can be set to take."""
-SAMPLES = 100
-"""So many broken lines are named; all are counted."""
-
-Output = Iterable[bytes]
-Broken = list[Rejection]
 
 
 @click.command("filter")

@@ -16,6 +16,7 @@ import msgspec
 from ..mapping import UNDECODABLE, CompiledMapping, EventReader, UnmappableEvent, compile_mapping
 from ..model import Lines, Rejection
 from .lines import Broken, Output, copy_lines, end
+from .options import expect_stdout
 
 
 @click.command("map")
@@ -31,6 +32,7 @@ def map_command(ctx: click.Context, mapping: Path) -> None:
     that are no JSON objects, are named on stderr; the exit code is then 3. What is wrong with a mapping is shown with its place,
     exit code 2.
     """
+    expect_stdout()
     compiled = compile_mapping(_read(mapping))
     for warning in compiled.warnings:
         click.echo(f"warning: {warning.path}: {warning.message}", err=True)

@@ -18,7 +18,19 @@ from .document import dotted
 from .positions import Path
 from .settings import Config, DestinationSettings
 
-_FORMING = ("type", "integration", "enabled", "sources", "consent", "trigger", "sample", "fields", "settings", "batch")
+_FORMING = (
+    "type",
+    "integration",
+    "enabled",
+    "sources",
+    "consent",
+    "trigger",
+    "sample",
+    "fields",
+    "settings",
+    "actions",
+    "batch",
+)
 """Who gets an event and what is sent: a batch that was formed under others is formed anew. The rest (rate, retry, tls ...) is read
 at each attempt, and leaves a batch as it is."""
 

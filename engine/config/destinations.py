@@ -13,6 +13,7 @@ from ..policy.limiter import RateSettings
 from ..policy.window import BatchSettings
 from ..sdk.destination import Destination, Limits
 from ..settings import Duration, Settings, Size
+from .actions import apply_actions
 from .build import Builder
 from .kinds import toml
 from .positions import Path
@@ -37,6 +38,7 @@ def apply_type(builder: Builder, catalogue: Catalogue, name: str, table: dict[st
     destination = builder.built.get(path)
     if not valid or not isinstance(destination, DestinationSettings):
         return None
+    destination = apply_actions(builder, path, kind, settings, destination)
     return _completed(destination, settings, table, kind.label, limits)
 
 

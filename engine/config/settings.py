@@ -19,6 +19,7 @@ from ..policy.limiter import RateSettings
 from ..policy.retry import RetrySettings
 from ..policy.window import BatchSettings
 from ..privacy.fields import FieldSettings
+from ..sdk.using import ActionSettings
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 
@@ -150,6 +151,12 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
         Settings,
         Meta(description="The settings of this type of destination.", examples=[{"url": "https://example.com/in"}]),
     ] = Settings()
+    actions: Annotated[
+        dict[str, ActionSettings],
+        Meta(
+            description="For a type that has actions: which are in use, their triggers and mappings; absent: its presets."
+        ),
+    ] = msgspec.field(default_factory=dict)
     batch: Annotated[
         BatchSettings, Meta(description="What makes a batch complete.", examples=[{"max_events": 500}])
     ] = BatchSettings()

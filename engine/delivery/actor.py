@@ -142,7 +142,7 @@ class Actor:
     async def _admitted(self, work: Work, now: float) -> Permit | None:
         """Waits for the limiter, then asks the breaker. Without a permit the work is back on the shelf."""
         state, limiter = self._state, self._state.limiter
-        cost = 1 if state.plan.rate and state.plan.rate.unit == "requests" else len(work.batch)
+        cost = state.cost(work.batch)
         permit = None
         try:
             wait_s = limiter.reserve(cost, now)

@@ -18,6 +18,7 @@ from ..clock import Clock
 from ..errors import TransportError
 from ..model.exchange import Request, Response
 from ..model.outcome import Failure
+from ..sdk.actions import ActionDestination
 from ..sdk.destination import Destination, RequestDestination
 from ..sdk.oauth import Authority, Token
 
@@ -105,7 +106,7 @@ class Tokens:
 
 def tokens_for(destination: Destination[Any], before: Tokens | None, clock: Clock) -> Tokens | None:
     """Those that a destination needs, `before` if its authority is still the same; None if it needs none."""
-    authority = destination.authority if isinstance(destination, RequestDestination) else None
+    authority = destination.authority if isinstance(destination, RequestDestination | ActionDestination) else None
     if authority is None:
         return None
     return before if before is not None and before.authority == authority else Tokens(authority, clock)

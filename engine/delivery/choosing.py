@@ -99,15 +99,17 @@ class Chooser:
         self._parked_last = False
         state = self._state
         batch = state.window.flush(now) if state.is_pressed else state.window.take(now)
-        return Work(batch, state.plan.version) if batch else self._parked(now)
+        return state.work(batch) if batch else self._parked(now)
 
     def _parked(self, now: float) -> Work | None:
         plan = self._state.plan
-        parked = self._state.parked.take_due(now, plan.batch.max_events, plan.batch.max_bytes)
+        ways = self._state.ways
+        alike = {"key": ways.parked_key} if ways else {}
+        parked = self._state.parked.take_due(now, plan.batch.max_events, plan.batch.max_bytes, **alike)
         if not parked:
             return None
         self._parked_last = True
-        return Work(Batch([one.envelope for one in parked]), plan.version, rows=parked)
+        return self._state.work(Batch([one.envelope for one in parked]), parked)
 
     # While it is down --------------------------------------------------------------------------------------------
 
@@ -135,4 +137,4 @@ class Chooser:
         """A batch out of the window, while the shelf is short."""
         state = self._state
         batch = state.window.flush(now) if len(state.shelf) < SHELF_LIMIT else None
-        return Work(batch, state.plan.version) if batch else None
+        return state.work(batch) if batch else None

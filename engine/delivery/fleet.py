@@ -21,7 +21,8 @@ from .actor import Actor
 from .alarm import Alarm
 from .backlog import LOOK_EVERY_S, Backlog
 from .plan import OpenTransport, Plan
-from .sender import sender_for
+from .preparing import PreparingSender
+from .sender import Sender, sender_for
 from .state import DestinationState
 from .supervisor import Supervisor
 
@@ -136,7 +137,10 @@ class Fleet:
         plan, tokens = state.plan, state.tokens
 
         def make_actor() -> Actor:
-            return Actor(state, sender_for(plan, self._open_transport, self._clock, tokens), self._clock)
+            sender: Sender = sender_for(plan, self._open_transport, self._clock, tokens)
+            if plan.preparation:
+                sender = PreparingSender(sender, plan.preparation, state.ways)
+            return Actor(state, sender, self._clock)
 
         supervisor = Supervisor(state, make_actor, self._clock)
         self._running += 1

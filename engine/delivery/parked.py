@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
 
 from ..journal.records import Try
 from ..model.envelope import Envelope
 from ..policy.due import seconds_left
+from .left import Left
 
 
 class Parked:
     """One event's schedule. It is settled in the cursor: this is its only place."""
 
-    __slots__ = ("attempts", "down_s", "due", "envelope", "mark", "reason", "replay", "since", "tries")
+    __slots__ = ("attempts", "down_s", "due", "envelope", "left", "mark", "reason", "replay", "since", "tries")
 
     def __init__(
         self,
@@ -22,8 +24,11 @@ class Parked:
         down_s: float,
         tries: list[Try] | None = None,
         replay: int | None = None,
+        left: Left | None = None,
     ) -> None:
         self.envelope = envelope
+        self.left = left
+        """The actions that it has to go through; None: those that want it when it is sent."""
         self.tries = tries or []
         """Its history."""
         self.replay = replay
@@ -67,15 +72,22 @@ class ParkedEvents:
         self.replays += parked.replay is not None
         heappush(self._heap, (due, parked.envelope.number, parked))
 
-    def take_due(self, now: float, max_events: int = 1, max_bytes: int = 0) -> list[Parked]:
-        """The one that is due longest; if it is sent anew, others such that are due with it, by number. Empty if none is due."""
+    def take_due(
+        self, now: float, max_events: int = 1, max_bytes: int = 0, key: Callable[[Parked], Hashable] = lambda _: None
+    ) -> list[Parked]:
+        """The one that is due longest; if it is sent anew, others such that are due with it, by number. Empty if none is due.
+
+        What is taken has one `key`.
+        """
         taken = self._take(now)
         if not taken or taken[0].replay is None or taken[0].attempts:
             return taken
-        size = len(taken[0].envelope.line)
+        size, shared = len(taken[0].envelope.line), key(taken[0])
         while len(taken) < max_events and size < max_bytes and self._heap:
             following = self._heap[0][2]
-            if following.replay is None or following.attempts or not (one := self._take(now)):
+            if following.replay is None or following.attempts or key(following) != shared:
+                break
+            if not (one := self._take(now)):
                 break
             size += len(following.envelope.line)
             taken += one

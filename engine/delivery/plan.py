@@ -14,9 +14,9 @@ from ..policy.breaker import BreakerSettings
 from ..policy.limiter import RateSettings
 from ..policy.retry import RetrySettings
 from ..policy.window import BatchSettings
-from ..privacy.fields import FieldRules
 from ..routing.table import Route
 from ..sdk.destination import Destination
+from .preparation import Preparation
 from .settings import BacklogSettings, MailboxSettings, Overflow
 
 
@@ -28,10 +28,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     record: PlanRecord
     """What is kept of the route, for explain."""
-    fields: FieldRules | None = None
-    """What of an event may go to it; None for all."""
     destination: Destination[Any]
     """Made for this version of the settings."""
+    preparation: Preparation = Preparation()
+    """What is done to its events at each attempt, before it sees them."""
     net: NetSettings = NetSettings()
     batch: BatchSettings = BatchSettings()
     rate: RateSettings | None = None
@@ -50,8 +50,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return self.route.name
 
     def is_same(self, other: Plan) -> bool:
-        """Whether going from one to the other changes nothing. The destinations are equal if the versions are."""
-        return self == msgspec.structs.replace(other, destination=self.destination)
+        """Whether going from one to the other changes nothing. Destinations and preparations are equal if the versions are."""
+        return self == msgspec.structs.replace(other, destination=self.destination, preparation=self.preparation)
+
+    @property
+    def sorts_late(self) -> bool:
+        """Whether the actions that want an event are known only when functions have changed it."""
+        return bool(self.preparation.inserters)
 
 
 OpenTransport: TypeAlias = Callable[[Plan], Awaitable[Transport]]

@@ -19,6 +19,7 @@ from ..clock import Clock
 from ..errors import Fault, WouldBlock
 from ..journal.log import Account
 from ..journal.records import Gap, ParkedEvent, Try
+from ..model.batch import Batch
 from ..model.envelope import Chunk, Envelope
 from ..model.outcome import Failure
 from ..policy.blame import Blame
@@ -33,10 +34,12 @@ from .alarm import Alarm
 from .authority import Tokens, tokens_for
 from .careful import Careful
 from .cursor import Cursor
+from .left import Left
 from .mailbox import Mailbox
 from .parked import Parked, ParkedEvents
 from .plan import Plan
 from .turn import Turn
+from .ways import Ways
 from .work import PATIENCE, Shelf, Work
 
 _log = logging.getLogger("doorstep.delivery")
@@ -60,6 +63,7 @@ class DestinationState:
         self.shelf = Shelf()
         self.parked = ParkedEvents(PARKED_MAX_BYTES)
         self.in_hand: set[Work] = set()
+        self.ways = Ways(plan.destination, late=plan.sorts_late)
         self.blame = Blame()
         self.budget = RestartBudget(random)
         self.counters = Counters()
@@ -107,6 +111,7 @@ class DestinationState:
                 down_s=0.0,
                 tries=found.tries,
                 replay=found.replay,
+                left=Left(list(found.actions)) if found.actions else None,
             )
             parked.attempts = found.attempts
             parked.mark = self.blame.mark()
@@ -126,7 +131,8 @@ class DestinationState:
         self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)
-        self.window = _window_for(plan, careful=self.careful.is_needed)
+        self.ways.adopt(plan.destination, late=plan.sorts_late)
+        self.window = self._new_window()
 
     def change(self, plan: Plan, now: float) -> None:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""
@@ -149,6 +155,13 @@ class DestinationState:
         while batch := self.window.flush(0.0):
             envelopes += batch.envelopes
         return sorted(envelopes, key=_number)
+
+    def _new_window(self) -> BatchWindow:
+        return _window_for(self.plan, self.ways, careful=self.careful.is_needed)
+
+    def work(self, batch: Batch, rows: Sequence[Parked] = ()) -> Work:
+        """A batch from the window, or of parked events, to be attempted."""
+        return Work(self.ways.batch(batch, rows), self.plan.version, rows=rows)
 
     # In ----------------------------------------------------------------------------------------------------------
 
@@ -267,10 +280,32 @@ class DestinationState:
             for parked in work.rows.values():
                 self.parked.put(parked, due)
             return
-        again = _window_for(self.plan, careful=self.careful.is_needed)
+        again = self._new_window()
         again.add(work.batch.envelopes, due)
         while batch := again.flush(due):
-            self.shelf.put(Work(batch, self.plan.version), due)
+            self.shelf.put(self.work(batch), due)
+
+    def cost(self, batch: Batch) -> int:
+        """What an attempt at it takes out of the bucket."""
+        return 1 if self.plan.rate and self.plan.rate.unit == "requests" else len(batch)
+
+    def refund(self, work: Work, now: float) -> None:
+        """Nothing was sent of it after all."""
+        if len(work.batch):
+            self.limiter.refund(self.cost(work.batch), now)
+
+    def refund_some(self, events: int, now: float) -> None:
+        """So many events of a batch were not sent after all."""
+        if self.plan.rate and self.plan.rate.unit == "events":
+            self.limiter.refund(events, now)
+
+    def go_on(self, work: Work, envelopes: Sequence[Envelope], now: float) -> None:
+        """These events, of which `work` was one action, go on with their next one."""
+        if not work.rows:
+            self.window.add(envelopes, now)
+            return
+        for parked in work.rows_of(Batch(envelopes)):
+            self.park(parked, now, now - parked.since - (self.down_s(now) - parked.down_s))
 
     def park(self, parked: Parked, due: float, waited_s: float) -> None:
         """The event waits until `due`."""
@@ -282,6 +317,7 @@ class DestinationState:
             attempts=parked.attempts,
             tries=parked.tries,
             replay=parked.replay,
+            actions=parked.left.actions if parked.left else [],
         )
 
     def drop_left(self) -> int:
@@ -371,6 +407,7 @@ class DestinationState:
         left = [parked.envelope for parked in self.parked.take_all()]
         works = [work for work in (*self.shelf.take_all(), *self.in_hand) if work.rows]
         self.in_hand.clear()
+        self.ways.forget()
         left += [envelope for work in works for envelope in work.batch.envelopes]
         return sorted([*left, *self.cursor.unsettled(), *self.mailbox.take_all()], key=_number)
 
@@ -385,14 +422,15 @@ def _number(envelope: Envelope) -> int:
     return envelope.number
 
 
-def _window_for(plan: Plan, *, careful: bool = False) -> BatchWindow:
+def _window_for(plan: Plan, ways: Ways, *, careful: bool = False) -> BatchWindow:
     """A batch is never bigger than the bucket, or the rate would not be kept. With a key only if the destination tells events
     apart at all: asking it for every event would cost for nothing."""
     key = _safe(plan.destination.key) if type(plan.destination).key is not Destination.key else None
+    key, limits = (ways.key, ways.limits) if ways else (key, None)
     max_events = 1 if careful else plan.batch.max_events
     if plan.rate and plan.rate.unit == "events":
         max_events = max(1, min(max_events, int(plan.rate.bucket)))
-    return BatchWindow(max_events, plan.batch.max_bytes, plan.batch.max_wait, key)
+    return BatchWindow(max_events, plan.batch.max_bytes, plan.batch.max_wait, key, limits)
 
 
 def _safe(key: Callable[[Envelope], Hashable]) -> Callable[[Envelope], Hashable]:

@@ -78,6 +78,12 @@ class Work:
         """Those of a part of it."""
         return [self.rows[envelope.number] for envelope in batch.envelopes] if self.rows else []
 
+    def shrink(self, positions: Sequence[int]) -> None:
+        """It goes on with the events at `positions` only: something became of the others."""
+        self.batch = self.batch.take(positions)
+        if self.rows:
+            self.rows = {parked.envelope.number: parked for parked in self.rows_of(self.batch)}
+
     def parts(self) -> list[Work]:
         """Two works of half the batch each. They inherit what is known against the whole."""
         halves = [Work(half, self.version, rows=self.rows_of(half)) for half in self.batch.split()]

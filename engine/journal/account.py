@@ -94,7 +94,15 @@ class DiskAccount:
         """See `Account`. The cursor says it all."""
 
     def park(
-        self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
+        self,
+        envelope: Envelope,
+        *,
+        due: float,
+        waited_s: float,
+        attempts: int,
+        tries: list[Try],
+        replay: int | None,
+        actions: Sequence[str] = (),
     ) -> None:
         """See `Account`."""
         self._rows_total += 0 if envelope.number in self._rows else envelope.number
@@ -108,6 +116,7 @@ class DiskAccount:
             attempts=attempts,
             tries=tries,
             replay=replay,
+            actions=list(actions),
         )
         self._log.note(self)
 
@@ -122,7 +131,16 @@ class DiskAccount:
         self._rows_total -= number if self._rows.pop(number, None) else 0
         self._log.note(self)
 
-    def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
+    def bury(
+        self,
+        envelope: Envelope,
+        failure: Failure,
+        tries: list[Try],
+        version: str,
+        *,
+        action: str = "",
+        mapping: str = "",
+    ) -> None:
         """See `Account`."""
         now = self._log.utc_of(None)
         letter = DeadLetter(
@@ -139,6 +157,8 @@ class DiskAccount:
             excerpt=_PERSONAL.sub("***", failure.detail[:EXCERPT_CHARS]),
             tries=tries,
             version=version,
+            action=action or None,
+            mapping=mapping,
             first_at=tries[0].at if tries else now,
             last_at=now,
         )
@@ -154,15 +174,17 @@ class DiskAccount:
         reason: str = "",
         status: int | None = None,
         tries: int = 1,
+        action: str = "",
+        mapping: str = "",
     ) -> None:
         """See `Account`."""
         at = self._log.utc_of(began)
         took_ms = max(0, round((self._log.utc_of(None) - at) * 1000))
         ranges = ranges_of([envelope.number for envelope in envelopes])
-        key = (result, reason, status, tries)
+        key = (result, reason, status, tries, action, mapping)
         attempt = self._attempts.get(key)
         if attempt is None:
-            self._attempts[key] = Attempt(at, took_ms, result, reason, status, tries, ranges)
+            self._attempts[key] = Attempt(at, took_ms, result, reason, status, tries, ranges, action, mapping)
         else:
             attempt.took_ms = max(attempt.took_ms, took_ms)
             attempt.ranges += ranges

@@ -69,7 +69,15 @@ class Account(Protocol):
         ...
 
     def park(
-        self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
+        self,
+        envelope: Envelope,
+        *,
+        due: float,
+        waited_s: float,
+        attempts: int,
+        tries: list[Try],
+        replay: int | None,
+        actions: Sequence[str] = (),
     ) -> None:
         """The event waits until `due` (monotonic). Said again, the newest holds."""
         ...
@@ -82,7 +90,16 @@ class Account(Protocol):
         """The event is parked no more: something final became of it."""
         ...
 
-    def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
+    def bury(
+        self,
+        envelope: Envelope,
+        failure: Failure,
+        tries: list[Try],
+        version: str,
+        *,
+        action: str = "",
+        mapping: str = "",
+    ) -> None:
         """A dead letter."""
         ...
 
@@ -95,6 +112,8 @@ class Account(Protocol):
         reason: str = "",
         status: int | None = None,
         tries: int = 1,
+        action: str = "",
+        mapping: str = "",
     ) -> None:
         """What an attempt that began at `began` (monotonic) came to for these events, in ascending order."""
         ...

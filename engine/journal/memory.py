@@ -116,7 +116,15 @@ class MemoryAccount:
         """See `Account`."""
 
     def park(
-        self, envelope: Envelope, *, due: float, waited_s: float, attempts: int, tries: list[Try], replay: int | None
+        self,
+        envelope: Envelope,
+        *,
+        due: float,
+        waited_s: float,
+        attempts: int,
+        tries: list[Try],
+        replay: int | None,
+        actions: Sequence[str] = (),
     ) -> None:
         """See `Account`."""
 
@@ -126,7 +134,16 @@ class MemoryAccount:
     def unpark(self, number: int) -> None:
         """See `Account`."""
 
-    def bury(self, envelope: Envelope, failure: Failure, tries: list[Try], version: str) -> None:
+    def bury(
+        self,
+        envelope: Envelope,
+        failure: Failure,
+        tries: list[Try],
+        version: str,
+        *,
+        action: str = "",
+        mapping: str = "",
+    ) -> None:
         """See `Account`."""
 
     def tried(
@@ -138,6 +155,8 @@ class MemoryAccount:
         reason: str = "",
         status: int | None = None,
         tries: int = 1,
+        action: str = "",
+        mapping: str = "",
     ) -> None:
         """See `Account`."""
 

@@ -8,6 +8,14 @@ from ..model.envelope import Envelope
 from ..routing import Route, RoutingTable, compile_fql
 
 
+class ActionRecord(msgspec.Struct, frozen=True):
+    """An action in use."""
+
+    trigger: str
+    mapping: str
+    """The version of its mapping."""
+
+
 class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The routing part of a plan. Holds nothing secret."""
 
@@ -18,6 +26,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str | None = None
     """FQL, as it was written."""
     sample: float = 1.0
+    actions: dict[str, ActionRecord] | None = None
+    """By name; None for a destination that has none."""
 
     def route(self, name: str) -> Route:
         """As routing wants it."""
@@ -28,6 +38,7 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
             sources=None if self.sources is None else frozenset(self.sources),
             consent=frozenset(self.consent),
             trigger=compile_fql(self.trigger) if self.trigger else None,
+            actions=None if self.actions is None else tuple(compile_fql(one.trigger) for one in self.actions.values()),
             sample=self.sample,
         )
 

@@ -97,6 +97,8 @@ class ParkedEvent(msgspec.Struct, frozen=True, kw_only=True):
     tries: list[Try] = []
     replay: int | None = None
     """The replay that it is sent for; None for an event on its first way."""
+    actions: list[str] = []
+    """Those that it has still to go through; empty: all that want it when it is sent."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +123,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """Of the settings (and, with actions, of the mapping) that the last attempt was made under."""
     action: str | None = None
+    """The one that failed; None at a destination that has none."""
+    mapping: str = ""
+    """The version of its mapping."""
     first_at: float
     """Of the first failure."""
     last_at: float
@@ -141,6 +146,9 @@ class Attempt(msgspec.Struct, array_like=True):
     tries: int
     """The number of the attempt, from 1, as far as this process knows."""
     ranges: Ranges
+    action: str = ""
+    mapping: str = ""
+    """The version of the action's mapping."""
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True):

@@ -138,7 +138,7 @@ def move_letters(connection: apsw.Connection, job: Replay, letters: Letters, due
     current = _current(connection, job.id)
     if current is None or current.position != job.position:
         return Moved(current, [])
-    parked = []
+    parked: dict[int, ParkedEvent] = {}
     for letter, due in zip(letters.letters, dues, strict=True):
         if first_row(connection, "SELECT 1 FROM dead WHERE id = ?", letter.id) is None:
             continue  # purged meanwhile
@@ -150,13 +150,19 @@ def move_letters(connection: apsw.Connection, job: Replay, letters: Letters, due
             due=due,
             tries=letter.tries,
             replay=job.id,
+            actions=[letter.action] if letter.action else [],
         )
         if _park(connection, job.destination, row):
-            parked.append(row)
-        elif _parked_line(connection, job.destination, letter.number) != letter.line:
+            parked[row.number] = row
+        elif not (there := _parked(connection, job.destination, row.number)) or there.line != row.line:
             continue  # imported from another journal, where this number was another event's
+        elif there.actions and not set(row.actions) <= set(there.actions):
+            if row.number not in parked:
+                continue  # under way for another action: it can be sent again afterwards
+            parked[row.number] = both = msgspec.structs.replace(there, actions=[*there.actions, *row.actions])
+            _repark(connection, job.destination, both)
         connection.execute("DELETE FROM dead WHERE id = ?", (letter.id,))
-    return _moved_on(connection, current, letters.position, letters.done, parked)
+    return _moved_on(connection, current, letters.position, letters.done, list(parked.values()))
 
 
 # The journal ---------------------------------------------------------------------------------------------------------
@@ -271,9 +277,15 @@ def _park(connection: apsw.Connection, destination: str, row: ParkedEvent) -> bo
     return bool(connection.changes())
 
 
-def _parked_line(connection: apsw.Connection, destination: str, number: int) -> bytes | None:
+def _repark(connection: apsw.Connection, destination: str, row: ParkedEvent) -> None:
+    """One that was parked in this very transaction."""
+    values = (packed(row), destination, row.number)
+    connection.execute("UPDATE parked SET row = ? WHERE destination = ? AND number = ?", values)
+
+
+def _parked(connection: apsw.Connection, destination: str, number: int) -> ParkedEvent | None:
     row = first_row(connection, "SELECT row FROM parked WHERE destination = ? AND number = ?", destination, number)
     try:
-        return unpacked(row[0], ParkedEvent).line if row else None
+        return unpacked(row[0], ParkedEvent) if row else None
     except Damaged:
         return None

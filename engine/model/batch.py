@@ -17,6 +17,8 @@ class Batch(msgspec.Struct, frozen=True):
     """Never empty, never changed. A part of it (`split`, `take`) is a batch of its own, with a key of its own."""
 
     envelopes: Sequence[Envelope]
+    action: str = ""
+    """The name of the action that it is for; "" at a destination that has none."""
 
     def __len__(self) -> int:
         return len(self.envelopes)
@@ -35,18 +37,18 @@ class Batch(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The idempotency key: the event's own for a single one, else the SHA-256 of the ordered keys.
 
-        New content means a new key, and the same batch again means the same key.
+        New content means a new key, and the same batch again means the same key. Two actions are two contents.
         """
         if len(self.envelopes) == 1:
-            return self.envelopes[0].key
+            return f"{self.envelopes[0].key}-{self.action}" if self.action else self.envelopes[0].key
         keys = "\n".join([envelope.event.messageId or envelope.key for envelope in self.envelopes])
-        return hashlib.sha256(keys.encode()).hexdigest()
+        return hashlib.sha256(f"{keys}\n{self.action}".encode() if self.action else keys.encode()).hexdigest()
 
     def split(self) -> tuple[Batch, Batch]:
         """Two halves, the first never smaller than the second. Needs two events or more."""
         middle = (len(self.envelopes) + 1) // 2
-        return Batch(self.envelopes[:middle]), Batch(self.envelopes[middle:])
+        return Batch(self.envelopes[:middle], self.action), Batch(self.envelopes[middle:], self.action)
 
     def take(self, positions: Sequence[int]) -> Batch:
         """The events at `positions`, in that order."""
-        return Batch([self.envelopes[position] for position in positions])
+        return Batch([self.envelopes[position] for position in positions], self.action)

@@ -26,9 +26,20 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """The receiver named this event and will never take it: a dead letter."""
+    """The receiver named this event and will never take it, or it cannot be what the receiver wants: a dead letter."""
 
     reason: str
+    """A code of a bounded set, fit for a counter."""
+    detail: str = ""
+    """For people: which field, which rule. Never in a counter's name."""
+
+
+class Raised(msgspec.Struct, frozen=True, gc=False):
+    """The user's code failed on this event: three tries, then a dead letter."""
+
+    reason: str
+    detail: str = ""
+    """The error, with file and line."""
 
 
 class Filtered(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +48,7 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered
+Outcome: TypeAlias = Delivered | Retry | Rejected | Raised | Filtered
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -166,9 +166,16 @@ class BatchWindow:
     """One per destination. Times are monotonic seconds; an event's age counts from its `add`."""
 
     def __init__(
-        self, max_events: int, max_bytes: int, max_wait_s: float, key: Callable[[Envelope], Hashable] | None = None
+        self,
+        max_events: int,
+        max_bytes: int,
+        max_wait_s: float,
+        key: Callable[[Envelope], Hashable] | None = None,
+        limits: Callable[[Hashable], tuple[int, int]] | None = None,
     ) -> None:
+        """`limits` says how many events and bytes a batch of one key takes, where that is less than for the others."""
         self._limits = (max_events, max_bytes)
+        self._limits_of = limits
         self._max_wait_s = max_wait_s
         self._key = key
         self.clear()
@@ -251,13 +258,18 @@ class BatchWindow:
             line = self._lines.get(key)
             was_full = line is not None and line.is_full()
             if line is None:
-                line = self._lines[key] = _Line(*self._limits)
+                line = self._lines[key] = self._line(key)
             line.add(part, now)
             if len(line) == len(part):
                 self._by_age.push(key, line)
             if line.is_full() and not was_full:
                 self._full.push(key, line)
         self._events += len(envelopes)
+
+    def _line(self, key: Hashable) -> _Line:
+        if self._limits_of is None:
+            return _Line(*self._limits)
+        return _Line(*map(min, self._limits, self._limits_of(key)))
 
     def _cut(self, first: tuple[Hashable, _Line] | None) -> Batch | None:
         if first is None:

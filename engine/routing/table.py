@@ -1,6 +1,6 @@
 """Who gets an event: for each destination a list of checks, asked in this order, the first refusal counted with its reason.
 
-    sources -> enabled -> consent -> integrations -> trigger -> sampling
+    sources -> enabled -> consent -> integrations -> trigger -> actions -> sampling
 
 Asked of a whole chunk at once. A check looks at a *column*: one value per event, made once per chunk for all destinations. Most
 columns hold few different values (the `integrations` objects, the pairs of type and event), so a check asks those, and a chunk
@@ -45,6 +45,8 @@ class Route(msgspec.Struct, frozen=True):
     consent: frozenset[str] = frozenset()
     """Categories that must all be granted (`privacy.consent`); none: consent is no matter here."""
     trigger: Predicate | None = None
+    actions: tuple[Predicate, ...] | None = None
+    """The triggers of its actions: it gets what at least one of them wants. None for a destination that has none."""
     sample: float = 1.0
     """The share of events that it gets, 0 to 1. Destinations with the same share get the same events."""
 
@@ -53,7 +55,7 @@ class RoutingTable:
     """The routes of one plan. Not changed after it was made; what it remembers are answers that cannot change either."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._reader = Reader([path for route in routes for path in _paths_read(route.trigger)])
+        self._reader = Reader([path for route in routes for one in _triggers(route) for path in _paths_read(one)])
         self._choices: Remembered[bytes, Choices | None] = Remembered(choices)
         self._checks = {route.name: self._checks_of(route) for route in routes}
         self._recent: dict[int, Columns] = {}
@@ -61,8 +63,8 @@ class RoutingTable:
     def scan(self, name: str, chunk: Chunk) -> Reasons | None:
         """For each event of `chunk` in order why the destination `name` does not get it; plain None if it gets them all.
 
-        Reasons: "source", "disabled", "consent", "integrations", "trigger", "sampling"; "undecodable" if what has to be read for the
-        answer cannot be decoded, which is the event's fault. KeyError for a name that is not in the table.
+        Reasons: "source", "disabled", "consent", "integrations", "trigger", "no_action", "sampling"; "undecodable" if what has to be
+        read for the answer cannot be decoded, which is the event's fault. KeyError for a name that is not in the table.
         """
         return self._ask(name, self._columns(chunk))
 
@@ -111,6 +113,8 @@ class RoutingTable:
         checks.append(_integrations_check(route, self._choices))
         if route.trigger is not None:
             checks.append(_trigger_check(route.trigger, self._reader))
+        if route.actions is not None:
+            checks.append(_actions_check([_trigger_check(trigger, self._reader) for trigger in route.actions]))
         if route.sample < 1:
             checks.append(_sampling_check(route.sample))
         return checks
@@ -156,6 +160,10 @@ def _integrations_check(route: Route, choices_of: Mapping[bytes, Choices | None]
 
 
 # Triggers -----------------------------------------------------------------------------------------------------------
+
+
+def _triggers(route: Route) -> list[Predicate]:
+    return [*([route.trigger] if route.trigger else []), *(route.actions or ())]
 
 
 def _paths_read(trigger: Predicate | None) -> frozenset[tuple[str, ...]]:
@@ -231,6 +239,27 @@ class _Alone:
             return None if self._matches(self._reader.read(line)) else "trigger"
         except UNDECODABLE:
             return "undecodable"
+
+
+def _actions_check(checks: Sequence[Check]) -> Check:
+    """An event goes through if one action wants it. Undecodable is only what all of those stumble over that do not refuse it."""
+
+    def check(columns: Columns) -> Reasons | None:
+        reasons: Reasons = ["no_action"] * len(columns.chunk.envelopes)
+        for one in checks:
+            found = one(columns)
+            if found is None:
+                return None
+            reasons = [_either(*pair) for pair in zip(reasons, found, strict=True)]
+        return reasons if any(reasons) else None
+
+    return check
+
+
+def _either(before: str | None, reason: str | None) -> str | None:
+    if before is None or reason is None:
+        return None
+    return "undecodable" if "undecodable" in (before, reason) else "no_action"
 
 
 def _sampling_check(sample: float) -> Check:

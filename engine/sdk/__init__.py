@@ -1,6 +1,7 @@
 """All that an author of a destination imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
 
     settings (decoded, valid) -> Destination(settings)
+    ActionDestination:   event -> trigger -> mapping -> fields -> build -> exchange(items): request, response ... verdict
     RequestDestination:  batch -> request(batch) -> authority.authorize(request, token), if there is one -> sign(request, batch, at)
                          -> [engine sends] -> verdict(response, batch)
     Sink:                open() -> write(batch) -> verdict ... -> close()
@@ -15,12 +16,14 @@ place only: for a `Retry-After` date in a response that does not say what time i
 """
 
 from ..errors import EventNotSupported, Fault, InvalidEventPayload, RetryError, ValidationError
+from ..mapping import Choice, Condition, Field, When
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Verdict
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
+from .actions import Action, ActionDestination, Exchange, Item, Preset
 from .auth import basic_auth, bearer_auth, hmac_signature
 from .destination import Destination, Limits, RequestDestination, Sink
 from .headers import header_problem, url_problem
@@ -31,20 +34,29 @@ from .verdict import fault_of_status, retry_after, verdict_by_status
 
 __all__ = [
     "DELIVERED",
+    "Action",
+    "ActionDestination",
     "Authority",
     "Batch",
+    "Choice",
     "ClientCredentials",
+    "Condition",
     "Delivered",
     "Destination",
     "Duration",
     "Envelope",
     "EventNotSupported",
+    "Exchange",
     "Failure",
     "Fault",
+    "Field",
     "Filtered",
     "InvalidEventPayload",
+    "Item",
     "Limits",
     "Outcome",
+    "Preset",
+    "Raised",
     "RefreshToken",
     "Rejected",
     "Request",
@@ -60,6 +72,7 @@ __all__ = [
     "Token",
     "ValidationError",
     "Verdict",
+    "When",
     "basic_auth",
     "bearer_auth",
     "decode_event",

@@ -31,7 +31,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_events: int = 500
     """Events a request at most; `batch.max_events` may only be lower."""
     max_bytes: int = 512 * 1024
-    """Bytes of events a request at most."""
+    """Bytes of events a request at most; of an action, bytes of what it makes of them."""
+    max_item_bytes: int | None = None
+    """Bytes of one event at most, where that is less: a bigger one is given up without asking."""
     max_wait_s: float = 0.1
     """How long an event waits for company."""
     per_second: float | None = None

@@ -6,6 +6,11 @@
 
 `events` holds objects, or strings where the very bytes matter; `body` is the text of a request's body (after `Content-Encoding` was
 undone), `json` its value. A sink's golden has `verdict` and `effects` instead. `settings` take the place of those of the test class.
+
+A golden of a destination with actions may have `actions` (as a configuration would), `answers` (what the receiver says to the requests, in
+order; the last one stands for the rest; default: 200 and `{}`) and `outcomes` (of each event at each action, in order). Each of
+`responses` is a receiver that says this to every request, and `verdict` what it comes to: of one request a verdict, of several a
+list of them.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from typing import Any
 import msgspec
 
 from ..model.exchange import Request, Response
-from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Verdict
 from .testing import NEW_YEAR_2025
 
 
@@ -31,6 +36,20 @@ class GoldenRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     json: Any = msgspec.UNSET
 
 
+class GoldenAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the receiver says to one request."""
+
+    status: int
+    headers: dict[str, str] = {}
+    body: str = ""
+    json: Any = msgspec.UNSET
+    """In place of `body`."""
+
+    def response(self) -> Response:
+        body = self.body.encode() if self.json is msgspec.UNSET else msgspec.json.encode(self.json)
+        return Response(self.status, self.headers, body)
+
+
 class GoldenResponse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An answer to the batch of all events, and its verdict as `verdict_as_json` writes it."""
 
@@ -38,9 +57,11 @@ class GoldenResponse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Any
     headers: dict[str, str] = {}
     body: str = ""
+    json: Any = msgspec.UNSET
+    """In place of `body`."""
 
     def response(self) -> Response:
-        return Response(self.status, self.headers, self.body.encode())
+        return GoldenAnswer(self.status, self.headers, self.body, self.json).response()
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +73,9 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In place of those of the test class."""
     at: float = NEW_YEAR_2025
     """When the requests go out: UTC, seconds."""
+    actions: dict[str, Any] = {}
+    answers: list[GoldenAnswer] = []
+    outcomes: list[Any] | None = None
     requests: list[GoldenRequest] = []
     responses: list[GoldenResponse] = []
     raises: str = ""
@@ -79,20 +103,23 @@ def request_as_golden(request: Request, like: GoldenRequest) -> GoldenRequest:
 def verdict_as_json(verdict: Verdict) -> Any:
     """`"delivered"`; `{"fault": "transient", "reason": "http_503", "after": 3}`; a list of `{"rejected": "why"}` and the like."""
     if isinstance(verdict, list):
-        return [_outcome_as_json(outcome) for outcome in verdict]
-    if isinstance(verdict, Failure):
-        return {"fault": verdict.fault.value, "reason": verdict.reason, **_after(verdict.after)}
-    return "delivered"
+        return [outcome_as_json(outcome) for outcome in verdict]
+    return outcome_as_json(verdict)
 
 
-def _outcome_as_json(outcome: Outcome) -> Any:
+def outcome_as_json(outcome: Outcome | Failure) -> Any:
+    """The same for one event."""
     match outcome:
+        case Failure(fault, reason, _, after):
+            return {"fault": fault.value, "reason": reason, **_after(after)}
         case Delivered():
             return "delivered"
         case Retry(reason, after):
             return {"retry": reason, **_after(after)}
         case Rejected(reason):
             return {"rejected": reason}
+        case Raised(reason):
+            return {"raised": reason}
         case Filtered(reason):
             return {"filtered": reason}
 

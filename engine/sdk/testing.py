@@ -5,12 +5,17 @@
     assert request.body == b'[{"type":"track","event":"Signed Up","userId":"u-1"}]'
     assert tester.verdict(Response(503)) == Failure(Fault.TRANSIENT, "http_503", status=503)
 
+A destination with actions is told what the receiver answers, and says what it did by it:
+
+    [sent] = Tester(Slack, {...}).run({"type": "track", ...}, answer=lambda request: Response(200, {}, b"ok"))
+    assert (sent.action, sent.outcomes) == ("post_message", [DELIVERED])
+
 For the tests of destinations, in this project and in others; events take the same way in as they do in the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -20,16 +25,34 @@ from ..model.decode import LineDecoder, Spec
 from ..model.envelope import Envelope, Receipt
 from ..model.exchange import Request, Response
 from ..model.lines import Lines
-from ..model.outcome import Verdict
+from ..model.outcome import DELIVERED, Delivered, Failure, Outcome, Verdict
 from ..secret import Secret
 from ..settings import decode_hook
+from .actions import ActionDestination, Exchange
 from .destination import Destination, RequestDestination, Sink
 from .samples import SAMPLES
+from .using import ActionSettings, equipped
 
 NEW_YEAR_2025 = 1735689600.0
 """When a tester's events were received and its requests are signed, unless told otherwise: tests are the same every day."""
 
 _LARGEST_EVENT_BYTES = 16 * 1024 * 1024
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What one action did with the events of one request."""
+
+    action: str
+    batch: Batch
+    requests: list[Request]
+    verdict: Verdict | None
+    """Of what was sent; None if nothing was."""
+    outcomes: list[Outcome | Failure]
+    """Of each event, in order; of one that could not be sent, too."""
+
+
+def _ok(request: Request) -> Response:
+    return Response(200, {}, b"{}")
 
 
 class Tester:
@@ -38,11 +61,17 @@ class Tester:
     __test__ = False  # pytest: not a class of tests
 
     def __init__(
-        self, destination: type[Destination[Any]], settings: Mapping[str, Any] | None = None, *, spec: Spec = "segment"
+        self,
+        destination: type[Destination[Any]],
+        settings: Mapping[str, Any] | None = None,
+        *,
+        actions: Mapping[str, Any] | None = None,
+        spec: Spec = "segment",
     ) -> None:
-        """`settings` as a configuration file would hold them. Raises `msgspec.ValidationError` for wrong ones."""
+        """`settings` and `actions` as a configuration file would hold them. Raises `msgspec.ValidationError` for wrong ones."""
         self.settings = msgspec.convert(dict(settings or {}), destination.Settings, dec_hook=decode_hook)
-        self.destination = destination(self.settings)
+        written = msgspec.convert(dict(actions or {}), dict[str, ActionSettings], dec_hook=decode_hook)
+        self.destination = equipped(destination, self.settings, written)
         self._decoder = LineDecoder(spec, max_event_bytes=_LARGEST_EVENT_BYTES)
 
     def __repr__(self) -> str:
@@ -62,8 +91,23 @@ class Tester:
 
     def requests(self, *events: Mapping[str, Any] | bytes | str, at: float = NEW_YEAR_2025) -> list[Request]:
         """The requests that carry `events` as one batch, as they go out in an attempt at `at` (UTC, seconds)."""
+        if isinstance(self.destination, ActionDestination):
+            return [request for sent in self.run(*events, at=at) for request in sent.requests]
         destination = self._request_destination()
         return [destination.sign(*made, at) for made in destination.requests(self.batch(*events))]
+
+    def run(
+        self,
+        *events: Mapping[str, Any] | bytes | str,
+        answer: Callable[[Request], Response] = _ok,
+        at: float = NEW_YEAR_2025,
+    ) -> list[Sent]:
+        """Has each action do what it does with those of `events` that it wants; `answer` is the receiver (default: 200 and `{}`)."""
+        destination = self.destination
+        if not isinstance(destination, ActionDestination):
+            raise TypeError(f"{type(destination).__name__} has no actions: use `requests` and `verdict`")
+        batches = _by_action(destination, self.batch(*events))
+        return [sent for batch in batches for sent in _sent(destination, batch, answer, at)]
 
     def verdict(self, response: Response, *events: Mapping[str, Any] | bytes | str) -> Verdict:
         """What `response` says about a request that carried `events` (default: a sample track)."""
@@ -84,6 +128,52 @@ class Tester:
         if not isinstance(self.destination, RequestDestination):
             raise TypeError(f"{type(self.destination).__name__} is a sink: use `write`")
         return self.destination
+
+
+def _by_action(destination: ActionDestination[Any], batch: Batch) -> Iterator[Batch]:
+    """As the engine would cut them: one action each, and events that may share a request."""
+    for name in destination.uses:
+        alike: dict[Hashable, list[Envelope]] = {}
+        for envelope in batch.envelopes:
+            if name in destination.wanted(envelope):
+                alike.setdefault(destination.key_of(name, envelope), []).append(envelope)
+        for envelopes in alike.values():
+            yield Batch(envelopes, name)
+
+
+def _sent(
+    destination: ActionDestination[Any], batch: Batch, answer: Callable[[Request], Response], at: float
+) -> Iterator[Sent]:
+    formed = destination.form(batch)
+    if formed.outcomes:
+        refused = batch.take(sorted(formed.outcomes))
+        yield Sent(batch.action, refused, [], None, [formed.outcomes[place] for place in sorted(formed.outcomes)])
+    for items in formed.parts():
+        part = batch.take([item.position for item in items])
+        requests: list[Request] = []
+
+        def told(request: Request, part: Batch = part, requests: list[Request] = requests) -> Response:
+            requests.append(destination.sign(request, part, at))
+            return answer(requests[-1])
+
+        verdict = drive(destination.exchange(batch, items), told)
+        each: list[Outcome | Failure] = []
+        if isinstance(verdict, list):
+            each += verdict
+        else:
+            each += [DELIVERED if isinstance(verdict, Delivered) else verdict] * len(part)
+        yield Sent(batch.action, part, requests, verdict, each)
+
+
+def drive(exchange: Exchange, answer: Callable[[Request], Response]) -> Verdict:
+    """Runs an exchange to its end against a receiver that is a function."""
+    try:
+        request = next(exchange)
+        while True:
+            request = exchange.send(answer(request))
+    except StopIteration as end:
+        verdict: Verdict = end.value
+        return verdict
 
 
 def secrets_in(value: object) -> list[str]:

@@ -59,10 +59,10 @@ class Counters:
         self.filtered[reason] = self.filtered.get(reason, 0) + count
         self.settled += count
 
-    def count_dead(self, reason: str) -> None:
-        """One event was given up."""
-        self.dead[reason] = self.dead.get(reason, 0) + 1
-        self.settled += 1
+    def count_dead(self, reason: str, count: int = 1) -> None:
+        """`count` events were given up."""
+        self.dead[reason] = self.dead.get(reason, 0) + count
+        self.settled += count
 
     def count_dropped(self, count: int) -> None:
         """`count` events were not kept, as the user wished."""

@@ -118,11 +118,13 @@ def test_an_entry_is_described_as_json_can_hold_it() -> None:
         "limits": {
             "max_events": 500,
             "max_bytes": 524288,
+            "max_item_bytes": None,
             "max_wait_s": 0.1,
             "per_second": None,
             "in_flight": 1,
             "are_fixed": True,
         },
+        "actions": [],
     }
 
 
@@ -178,9 +180,12 @@ def test_a_module_stands_for_the_one_public_destination_that_it_defines() -> Non
             module_with(A=defined_in("plain.destination", "A"), B=defined_in("plain.destination", "B")),
             "must define exactly one destination class without a leading underscore; it has A, B",
         ),
-        (42, "42 is no subclass of RequestDestination or Sink"),
+        (42, "42 is no subclass of ActionDestination, RequestDestination or Sink"),
         (defined_in("x", "Bare", Destination), "AttributeError"),
-        (type("Neither", (Destination,), NAMED), "Neither must be a RequestDestination or a Sink"),
+        (
+            type("Neither", (Destination,), NAMED),
+            "Neither must be an ActionDestination, a RequestDestination or a Sink",
+        ),
         (type("Unlabelled", (Sink,), {"description": "N", "Settings": PlainSettings}), "no attribute 'label'"),
     ],
 )

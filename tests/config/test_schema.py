@@ -164,6 +164,7 @@ OPTIONAL = {
     "fields": '{ deny = ["context.ip", "properties.products.cost"] }',
     "trigger": "'type = \"track\"'",
     "sample": "0.25",
+    "actions": "{}",
     "batch": '{ max_events = 5, max_bytes = "1KiB", max_wait = "0s" }',
     "rate": '{ per_second = 0.5, burst = 3, unit = "requests" }',
     "in_flight": "1",

@@ -9,7 +9,15 @@ import anyio
 import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import Plan
-from doorstep.engine.delivery.sender import RequestSender, SinkSender, Split, sender_for
+from doorstep.engine.delivery.sender import (
+    NOT_SUPPORTED,
+    Attempted,
+    Partial,
+    RequestSender,
+    SinkSender,
+    Split,
+    sender_for,
+)
 from doorstep.engine.errors import (
     DestinationError,
     EventNotSupported,
@@ -92,7 +100,7 @@ class Told(RequestDestination[Settings]):
         return Request(request.method, request.url, {"at": f"{at:g}"}, request.body)
 
 
-async def attempted(destination: Told, wire: Wire, *numbers: int) -> Verdict | Split:
+async def attempted(destination: Told, wire: Wire, *numbers: int) -> Attempted:
     async def open_transport(plan: Plan) -> Any:
         return wire
 
@@ -157,7 +165,7 @@ async def test_an_event_alone_that_is_not_supported_is_filtered() -> None:
     def raising(batch: Batch) -> Iterable[tuple[Request, Batch]]:
         raise EventNotSupported
 
-    assert await attempted(Told(raising), Wire(Response(200)), 1) == Split([], [0])
+    assert await attempted(Told(raising), Wire(Response(200)), 1) == Partial({0: NOT_SUPPORTED}, None)
 
 
 async def test_a_batch_of_several_requests_is_split_and_what_is_in_none_is_left_out() -> None:
@@ -167,9 +175,10 @@ async def test_a_batch_of_several_requests_is_split_and_what_is_in_none_is_left_
 
     wire = Wire(Response(200))
     formed = await attempted(Told(by_parity), wire, 11, 12, 13, 14)
-    assert isinstance(formed, Split)
-    assert [[one.number for one in part.envelopes] for part in formed.parts] == [[11, 13], [12]]
-    assert formed.left_out == [3]
+    assert isinstance(formed, Partial)
+    assert formed.outcomes == {3: NOT_SUPPORTED}
+    assert isinstance(formed.rest, Split)
+    assert [[one.number for one in part.envelopes] for part in formed.rest.parts] == [[11, 13], [12]]
     assert wire.sent == []
 
 
@@ -225,10 +234,10 @@ class File(Sink[Settings]):
         (TimeoutError(), Failure(Fault.TRANSIENT, "timeout")),
         (RetryError("r", after=7.0), Failure(Fault.TRANSIENT, "retry_error", after=7.0, detail="r")),
         (ValidationError("v"), Failure(Fault.EVENT, "validation_error", detail="v")),
-        (EventNotSupported(), Split([], [0])),
+        (EventNotSupported(), Partial({0: NOT_SUPPORTED}, None)),
     ],
 )
-async def test_what_a_sink_raises_becomes_a_verdict(error: Exception, expected: Verdict | Split) -> None:
+async def test_what_a_sink_raises_becomes_a_verdict(error: Exception, expected: Attempted) -> None:
     async def fails() -> None:
         raise error
 

@@ -28,6 +28,8 @@ BEYOND = {
     "Event": "read off an Envelope, never made by hand",
     "AnyEvent": "read off an Envelope, never made by hand",
     "Receipt": "read off an Envelope, never made by hand",
+    "Formed": "what the engine asks of a destination, never made by hand",
+    "Use": "what the engine gives a destination, never made by hand",
 }
 """Classes in public signatures that a program has no need to name, and why."""
 CHANGERS = {

@@ -13,7 +13,7 @@ import pytest
 LAYERS = (
     ("cli",),
     ("app",),
-    ("admin",),
+    ("admin", "planning"),
     ("config",),
     ("pipeline", "ingress", "catalogue", "scaffold"),
     ("delivery",),

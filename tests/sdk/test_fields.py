@@ -18,13 +18,13 @@ class Everything(Settings, frozen=True, kw_only=True):
     url: Annotated[str, Meta(description="Where to.", examples=["https://example.com"])]
     count: Annotated[int, Meta(description="How many.", ge=1, le=5)] = 3
     share: float = 0.5
-    headers: Annotated[dict[str, Secret], Meta(description="Headers.")] = {}  # noqa: RUF012
+    headers: Annotated[dict[str, Secret], Meta(description="Headers.")] = {}
     secret: Annotated[Secret | None, Meta(description="Perhaps.")] = None
     fallback: Secret = Secret("hunter2")
     mode: Literal["a", "b"] = "a"
     wait: Duration = Duration("5s")
     size: Size = Size("4MiB")
-    names: list[str] = []  # noqa: RUF012
+    names: list[str] = []
     on: bool = False
     either: int | str = 1
     inner: Inner = Inner()

@@ -31,7 +31,7 @@ TRACK = {"type": "track", "event": "A", "userId": "u-1", "messageId": "m-1"}
 
 class PlainSettings(Settings, frozen=True, kw_only=True):
     token: Annotated[Secret, Meta(description="A secret.")]
-    extra: Annotated[dict[str, Secret], Meta(description="More of them.")] = {}  # noqa: RUF012
+    extra: Annotated[dict[str, Secret], Meta(description="More of them.")] = {}
     fallback: Annotated[Secret | None, Meta(description="Perhaps one.")] = None
 
 

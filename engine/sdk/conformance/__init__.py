@@ -6,16 +6,18 @@
         destination = Acme
         settings = {"api_key": "k-123"}
 
-pytest collects it as it is; no plugin. `Conformance` is for request destinations, `SinkConformance` for sinks. A destination that is
+pytest collects it as it is; no plugin. `Conformance` is for request destinations, `ActionConformance` for those with actions,
+`SinkConformance` for sinks. A destination that is
 right to break a rule says so with the class variable made for it. Needs pytest and Hypothesis; nothing of the engine imports this.
 """
 
 import pytest
 
 # Before the imports below, so that a failed assertion shows both sides.
-pytest.register_assert_rewrite(f"{__name__}.common", f"{__name__}.requests", f"{__name__}.sinks")
+pytest.register_assert_rewrite(f"{__name__}.actions", f"{__name__}.common", f"{__name__}.requests", f"{__name__}.sinks")
 
+from .actions import ActionConformance  # noqa: E402
 from .requests import Conformance  # noqa: E402
 from .sinks import SinkConformance  # noqa: E402
 
-__all__ = ["Conformance", "SinkConformance"]
+__all__ = ["ActionConformance", "Conformance", "SinkConformance"]

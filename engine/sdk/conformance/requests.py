@@ -26,8 +26,8 @@ from ..testing import Tester, secrets_in
 from .common import Common, assert_verdict, samples
 
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
-_PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
-_BODIES = (
+PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
+BODIES = (
     b"",
     b"{}",
     b"[]",
@@ -59,7 +59,7 @@ class Conformance(Common):
     def test_a_request_is_legal(self) -> None:
         for batch in self.batches():
             for request, _ in self.request_destination().requests(batch):
-                _assert_legal(request)
+                assert_legal(request)
 
     def test_no_secret_is_in_the_url(self) -> None:
         secrets = [secret for secret in secrets_in(self.make_tester().settings) if secret]
@@ -84,7 +84,7 @@ class Conformance(Common):
                 )
                 assert once == again
                 assert (once.method, once.url, once.body) == (request.method, request.url, request.body)
-                _assert_legal(once)
+                assert_legal(once)
 
     def test_the_parts_of_a_batch_and_of_its_halves_carry_each_event_once(self) -> None:
         for batch in self.batches():
@@ -98,7 +98,7 @@ class Conformance(Common):
         destination = self.request_destination()
         for batch in self.batches():
             for status in range(100, 600):
-                for body in _BODIES:
+                for body in BODIES:
                     assert_verdict(destination.verdict(Response(status, {}, body), batch), batch)
 
     def test_no_response_makes_verdict_raise(self) -> None:
@@ -108,11 +108,11 @@ class Conformance(Common):
 
         # A function inside, since Hypothesis objects to one test method inherited by several classes. It shrinks, but does not
         # look for explanations, which would take most of the time.
-        @hypothesis.settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=_PHASES)
+        @hypothesis.settings(max_examples=60, deadline=None, derandomize=True, database=None, phases=PHASES)
         @hypothesis.given(
             strategies.integers(100, 599),
             strategies.dictionaries(names, text),
-            strategies.binary(max_size=200) | _json_bytes(),
+            strategies.binary(max_size=200) | json_bytes(),
             strategies.sampled_from(batches),
         )
         def check(status: int, headers: dict[str, str], body: bytes, batch: Batch) -> None:
@@ -128,7 +128,7 @@ class Conformance(Common):
             )
             shown = repr(authority)
             assert [secret for secret in secrets_in(self.make_tester().settings) if secret and secret in shown] == []
-            assert_authority(authority, [Response(status, {}, body) for status in range(100, 600) for body in _BODIES])
+            assert_authority(authority, [Response(status, {}, body) for status in range(100, 600) for body in BODIES])
 
     def test_golden(self, golden: Golden) -> None:
         assert golden.requests or golden.responses or golden.raises, "a golden that says nothing"
@@ -182,7 +182,7 @@ def assert_authority(authority: Authority, answers: Iterable[Response]) -> None:
     for last in (None, token):
         request = authority.token_request(last)
         assert request == authority.token_request(last)
-        _assert_legal(request)
+        assert_legal(request)
     assert "a-refresh-token" not in request.url
     for answer in answers:
         found = authority.token_from(answer)
@@ -192,10 +192,10 @@ def assert_authority(authority: Authority, answers: Iterable[Response]) -> None:
     authorized = authority.authorize(plain, token)
     assert authorized != plain
     assert authorized.body == plain.body
-    _assert_legal(authorized)
+    assert_legal(authorized)
 
 
-def _assert_legal(request: Request) -> None:
+def assert_legal(request: Request) -> None:
     assert re.fullmatch(r"[A-Z]+", request.method)
     assert url_problem(request.url) is None
     assert [problem for header in request.headers.items() if (problem := header_problem(*header))] == []
@@ -203,7 +203,7 @@ def _assert_legal(request: Request) -> None:
     assert isinstance(request.body, bytes)
 
 
-def _json_bytes() -> strategies.SearchStrategy[bytes]:
+def json_bytes() -> strategies.SearchStrategy[bytes]:
     """JSON of the shapes that vendors answer with, and of all others."""
     leaves = strategies.none() | strategies.booleans() | strategies.integers(-3, 600) | strategies.text(max_size=8)
     keys = strategies.sampled_from(

@@ -1,0 +1,47 @@
+"""The actions of a destination as they are written: mapping files read, everything checked against what the type declares."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgspec
+
+from ..sdk.actions import ActionDestination
+from ..sdk.destination import Destination
+from ..sdk.using import ActionSettings, choose
+from .build import Builder
+from .positions import Path
+from .settings import DestinationSettings
+
+
+def apply_actions(
+    builder: Builder, path: Path, kind: type[Destination[Any]], settings: Any, destination: DestinationSettings
+) -> DestinationSettings:
+    """`destination` with its mapping files read; problems go to the builder."""
+    path = (*path, "actions")
+    if not issubclass(kind, ActionDestination):
+        for name in destination.actions:
+            builder.report((*path, name), "this type of destination has no actions; leave this out")
+        return destination
+    read = {name: _with_file(builder, (*path, name), one) for name, one in destination.actions.items()}
+    for wrong in choose(kind, settings, read).wrong:
+        builder.report((*path, wrong.action, *(wrong.key.split(".") if wrong.key else ())), wrong.message)
+    return msgspec.structs.replace(destination, actions=read)
+
+
+def _with_file(builder: Builder, path: Path, one: ActionSettings) -> ActionSettings:
+    """A mapping file is beside the file that names it. Its content takes the place of the name: a change of it is a change of the plan."""
+    if one.mapping_file is None:
+        return one
+    where = (*path, "mapping_file")
+    if one.mapping is not None:
+        builder.report(where, "`mapping` is there too; keep one of them")
+        return msgspec.structs.replace(one, mapping_file=None)
+    try:
+        text = FilePath(builder.beside(where, one.mapping_file)).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        builder.report(where, f"the file {one.mapping_file} cannot be read: {reason}")
+        return msgspec.structs.replace(one, mapping_file=None)
+    return msgspec.structs.replace(one, mapping=text)

@@ -1,0 +1,134 @@
+"""What is done to events at each attempt before a destination sees them, by the settings of this moment.
+
+    batch -> consent, again -> fields taken out -> insert functions -> [ which actions, if that was not known ] -> the destination's sender
+
+Events that end here (no consent, dropped by a function) never reach the destination; the others do as they are now. Whatever
+comes back is about the events as they came in: those are what is kept, parked and sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ..model.batch import Batch
+from ..model.envelope import Envelope
+from ..model.lines import Lines
+from ..model.outcome import Filtered, Outcome, Rejected
+from ..sdk.actions import NO_ACTION
+from .preparation import Inserted, Preparation
+from .sender import Attempted, Partial, Sender, Sorted, Split
+from .ways import Ways
+
+
+class PreparingSender:
+    """Prepares a batch, then has it sent."""
+
+    def __init__(self, inner: Sender, preparation: Preparation, ways: Ways) -> None:
+        self._inner = inner
+        self._does = preparation
+        self._ways = ways
+
+    async def open(self) -> None:
+        """Insert functions first."""
+        for inserter in self._does.inserters:
+            await inserter.open()
+        await self._inner.open()
+
+    async def attempt(self, batch: Batch) -> Attempted:
+        """See `Sender`."""
+        outcomes = self._without_consent(batch)
+        left = [position for position in range(len(batch)) if position not in outcomes]
+        prepared = await self._prepared(batch, left, outcomes)
+        left = [position for position in left if position not in outcomes]
+        rest: Attempted | None = None
+        if left and self._ways.are_unknown(batch):
+            rest, left = self._sorted(left, prepared, outcomes)
+        elif left:
+            rest = await self._inner.attempt(Batch(prepared, batch.action))
+        return _of_whole(batch, left, outcomes, rest)
+
+    async def close(self) -> None:
+        """In the other order."""
+        await self._inner.close()
+        for inserter in self._does.inserters:
+            await inserter.close()
+
+    def _without_consent(self, batch: Batch) -> dict[int, Outcome]:
+        permits = self._does.permits
+        if permits is None:
+            return {}
+        return {place: NO_CONSENT for place, envelope in enumerate(batch.envelopes) if not permits(envelope)}
+
+    async def _prepared(self, batch: Batch, left: Sequence[int], outcomes: dict[int, Outcome]) -> list[Envelope]:
+        """The events at `left`, as the destination is to see them; those that come to an end meanwhile go to `outcomes`."""
+        known = self._ways.prepared_of(batch)
+        if known is not None:
+            return [known[position] for position in left]
+        envelopes = [batch.envelopes[position] for position in left]
+        places = list(left)
+        if self._does.without_fields is not None:
+            envelopes = [_with_line(envelope, self._does.without_fields(envelope.line)) for envelope in envelopes]
+        for inserter in self._does.inserters:
+            if envelopes:
+                made = await inserter.transform(Batch(envelopes, batch.action))
+                places, envelopes = self._inserted(places, envelopes, made, outcomes)
+        return envelopes
+
+    def _sorted(
+        self, left: list[int], prepared: list[Envelope], outcomes: dict[int, Outcome]
+    ) -> tuple[Sorted | None, list[int]]:
+        ways = {envelope.number: self._ways.wanted(envelope) for envelope in prepared}
+        wanted = [(place, envelope) for place, envelope in zip(left, prepared, strict=True) if ways[envelope.number]]
+        places = [place for place, _ in wanted]
+        outcomes |= {place: NO_ACTION for place in left if place not in places}
+        if not wanted:
+            return None, []
+        kept = {envelope.number: envelope for _, envelope in wanted}
+        return Sorted({number: ways[number] for number in kept}, kept), places
+
+    def _inserted(
+        self, places: list[int], envelopes: list[Envelope], made: Inserted, outcomes: dict[int, Outcome]
+    ) -> tuple[list[int], list[Envelope]]:
+        kept: list[tuple[int, Envelope]] = []
+        for place, envelope, result in zip(places, envelopes, made, strict=True):
+            changed = result if not isinstance(result, bytes) else self._again(envelope, result)
+            if isinstance(changed, Envelope):
+                kept.append((place, changed))
+            else:
+                outcomes[place] = changed
+        return [place for place, _ in kept], [envelope for _, envelope in kept]
+
+    def _again(self, envelope: Envelope, line: bytes) -> Envelope | Outcome:
+        """What a function made of an event, read as on arrival."""
+        if line is envelope.line:
+            return envelope
+        decoded = self._does.decoder.decode(Lines([line], [1]))
+        if decoded.rejected:
+            return Rejected("invalid_after_function", decoded.rejected[0].reason)
+        return msgspec.structs.replace(envelope, line=line, event=decoded.events[0])
+
+
+NO_CONSENT = Filtered("consent")
+
+
+def _with_line(envelope: Envelope, line: bytes) -> Envelope:
+    return envelope if line is envelope.line else msgspec.structs.replace(envelope, line=line)
+
+
+def _of_whole(batch: Batch, left: Sequence[int], outcomes: dict[int, Outcome], rest: Attempted | None) -> Attempted:
+    """What came back, about the events at `left`, told of the whole batch and of its events as they came in."""
+    if isinstance(rest, Partial):
+        outcomes = {**outcomes, **{left[position]: outcome for position, outcome in rest.outcomes.items()}}
+        rest = rest.rest
+    if isinstance(rest, Split):
+        rest = Split([_originals(batch, part) for part in rest.parts])
+    if not outcomes and rest is not None:
+        return rest
+    return Partial(outcomes, rest)
+
+
+def _originals(batch: Batch, part: Batch) -> Batch:
+    by_number = {envelope.number: envelope for envelope in batch.envelopes}
+    return Batch([by_number[envelope.number] for envelope in part.envelopes], part.action)
