@@ -76,7 +76,8 @@ def _happened(story: Story) -> list[str]:
 
 def _attempt(attempt: Attempt) -> str:
     reason = f" {attempt.reason}" if attempt.reason else ""
-    return f"{moment(attempt.at)}  {attempt.result}{reason}{_status(attempt.status)}, {attempt.took_ms} ms"
+    action = f" ({attempt.action}, mapping {attempt.mapping})" if attempt.action else ""
+    return f"{moment(attempt.at)}  {attempt.result}{reason}{_status(attempt.status)}{action}, {attempt.took_ms} ms"
 
 
 def _status(status: int | None) -> str:

@@ -280,9 +280,11 @@ def story_of(seen: Seen, traces: Traces, why: Callable[[str, str], str | None]) 
     if parked is not None:
         reason = parked.tries[-1].reason if parked.tries else ""
         return _told(told, state="parked", reason=reason, tries=parked.tries, due=parked.due)
-    if letter is not None and (last is None or last.at <= letter.last_at):
+    if letter is not None and (last is None or last.at <= letter.last_at or last.action != (letter.action or "")):
         version = letter.version or traces.version
         return _told(told, "dead", letter.reason, version=version, tries=letter.tries, letter_id=letter.id)
+    if last is not None and last.action and traces.position and not traces.position.is_settled(seen.number):
+        return _told(told, "pending")  # one action is done, another has its turn yet
     if last is not None:
         return _told(told, last.result, last.reason, letter_id=letter.id if letter else None)
     if traces.gap is not None:
