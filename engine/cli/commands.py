@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "Finds every problem of a configuration in one go.",
     "schema": "Prints the JSON Schema of the configuration file.",
     "catalogue": "Shows the destinations there are, or one with its settings.",
+    "test": "Shows what would become of an event at each destination, and why.",
     "filter": "Passes on the events that an FQL expression matches.",
     "map": "Reshapes events by a mapping.",
     "new": "Makes a working template, with its test.",
@@ -40,7 +41,7 @@ COMMANDS = {
 }
 """Each is in the module of its name, under its name."""
 ALIASES = {"validate": "check", "catalog": "catalogue"}
-LATER = {"new function", "status", "tail", "tap", "test"}
+LATER = {"new function", "status", "tail", "tap"}
 """Commands that are documented for later versions: to say so is more than to guess at a slip of the hand."""
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""

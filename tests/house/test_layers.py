@@ -12,7 +12,7 @@ import pytest
 
 LAYERS = (
     ("cli",),
-    ("app",),
+    ("app", "tester"),
     ("admin", "planning"),
     ("config",),
     ("pipeline", "ingress", "catalogue", "scaffold"),

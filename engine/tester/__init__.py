@@ -1,0 +1,27 @@
+"""The event tester: what would become of one event at each destination, and why, before anything is sent.
+
+    event -> checks (sources, enabled, consent, integrations, trigger, sampling) -> fields taken out, insert functions
+          -> for each action: its trigger, its mapped fields, the exact requests -> [ sent, if asked for ] -> outcome
+
+`EventTester(config).test(event)` is what `doorstep test` prints, and what users' own tests call. It goes the way of the engine: the same
+plans, the same routing, mapping and functions; only the log, the batch window and the policies are not there. Secrets never
+show in what it returns.
+
+`report` what comes out · `checks` why an event would (not) be offered · `trying` one destination, from event to outcome · `masking`
+secrets made unreadable.
+"""
+
+from __future__ import annotations
+
+from .report import ActionReport, Check, DestinationReport, FieldReport, RequestReport, ResponseReport
+from .trying import EventTester
+
+__all__ = [
+    "ActionReport",
+    "Check",
+    "DestinationReport",
+    "EventTester",
+    "FieldReport",
+    "RequestReport",
+    "ResponseReport",
+]
