@@ -7,7 +7,8 @@
 Pure: no I/O, no clock, no randomness; imports what is below `policy` only. `routing` and `mapping` may import it, and whoever is above.
 
 `identifiers` the table of kinds, by vendor, made of `texts`, `phones` and `places` · `hashing` digests, and what already is one ·
-`consent` by categories · `fields` allow and deny lists, carried out by `walking`.
+`consent` by categories · `fields` allow and deny lists, carried out by `walking` ·
+`redaction` masks what people are shown of a receiver's words.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .consent import Granted, allows, granted
 from .fields import FieldRules, FieldSettings
 from .hashing import ALGORITHMS, digest, is_hashed
 from .identifiers import KINDS, first_usable, hashed, normalise
+from .redaction import redacted
 
 __all__ = [
     "ALGORITHMS",
@@ -30,4 +32,5 @@ __all__ = [
     "hashed",
     "is_hashed",
     "normalise",
+    "redacted",
 ]
