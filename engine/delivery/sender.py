@@ -86,7 +86,6 @@ class _HttpSender:
         clock: Clock,
         tokens: Tokens | None,
     ) -> None:
-        self._tokens = tokens
         self._sign = destination.sign
         self._open_transport = partial(open_transport, plan)
         self._timeout_s = plan.timeout_s

@@ -6,7 +6,9 @@ the next address gets its chance when the one before has failed or is silent for
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import anyio
 import httpcore2
@@ -37,11 +39,39 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         with anyio.move_on_after(timeout):
             addresses = await self._guard.addresses(host, port, guarded=self._guarded)
-            return await _Race(self._inner, port).run(addresses)
+            return _Stream(await _Race(self._inner, port).run(addresses))
         raise httpcore2.ConnectTimeout
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+
+class _Stream(httpcore2.AsyncNetworkStream):
+    """One that is closed when its handshake is cancelled: httpcore2's own streams are so for errors only."""
+
+    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await _close(self._inner)
+            raise
 
 
 class _Race:

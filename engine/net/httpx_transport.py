@@ -80,12 +80,16 @@ class HttpxTransport(PooledTransport):
             )
             for guarded in (False, True)
         }
+        self._scopes: set[anyio.CancelScope] = set()
+        """Of the requests in flight."""
         self._url: Callable[[str, bool], httpcore2.URL] = functools.lru_cache(1024)(self._make_url)
 
     async def _exchange(self, request: Request, timeout_s: float) -> Response:
         prepared = self._prepare(request, timeout_s)
+        scope = anyio.move_on_after(timeout_s)
+        self._scopes.add(scope)
         try:
-            with anyio.move_on_after(timeout_s):
+            with scope:
                 response = await self._pools[request.guarded].handle_async_request(prepared)
                 try:
                     body = await _read(response, self._limit)
@@ -95,6 +99,10 @@ class HttpxTransport(PooledTransport):
                 return Response(response.status, headers, decode_body(headers, body, self._limit))
         except _FOREIGN as error:
             raise self._translate(error) from None
+        finally:
+            self._scopes.discard(scope)
+        if self._closed:
+            raise TransportError("reset", "the transport was closed")
         raise TransportError("timeout", f"no complete response within {timeout_s:g} s")
 
     def _prepare(self, request: Request, timeout_s: float) -> httpcore2.Request:
@@ -111,7 +119,9 @@ class HttpxTransport(PooledTransport):
 
     def _make_url(self, url: str, guarded: bool) -> httpcore2.URL:
         target = self._target(url, guarded)
-        return httpcore2.URL(scheme=target.origin.scheme, host=target.host, port=target.port, target=target.path)
+        # A port that goes without saying is not said to a proxy either.
+        port = None if target.origin.is_default_port() else target.port
+        return httpcore2.URL(scheme=target.origin.scheme, host=target.host, port=port, target=target.path)
 
     def _proxy_of_pool(self) -> httpcore2.Proxy | None:
         if self._proxy is None:
@@ -136,6 +146,9 @@ class HttpxTransport(PooledTransport):
         return sum(connection.is_connected() for pool in pools for connection in pool.connections)
 
     async def _close(self) -> None:
+        # A pool that closes leaves those who connect or wait for a connection to their time-out.
+        for scope in self._scopes:
+            scope.cancel()
         for pool in self._pools.values():
             await pool.aclose()
 

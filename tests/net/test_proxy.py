@@ -45,6 +45,15 @@ async def test_a_plain_request_goes_to_the_proxy_in_absolute_form(open_, serve):
     assert proxy.connections == 1
 
 
+async def test_a_port_that_goes_without_saying_is_not_said(open_, serve):
+    proxy = serve(lambda peer: peer.serve(OK))
+    async with open_(proxy=proxy_url(proxy)) as transport:
+        await transport.send(Request("POST", "http://receiver.example:80/in"), 5)
+    lines, _ = proxy.requests[0]
+    assert lines[0] == "POST http://receiver.example/in HTTP/1.1"
+    assert "Host: receiver.example" in lines
+
+
 async def test_a_secure_request_goes_through_a_tunnel_and_the_proxy_sees_nothing_of_it(
     open_, serve, server_tls, ca_file
 ):

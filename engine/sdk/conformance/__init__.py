@@ -14,7 +14,7 @@ right to break a rule says so with the class variable made for it. Needs pytest 
 import pytest
 
 # Before the imports below, so that a failed assertion shows both sides.
-pytest.register_assert_rewrite(f"{__name__}.actions", f"{__name__}.common", f"{__name__}.requests", f"{__name__}.sinks")
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in ("actions", "common", "http", "requests", "sinks")))
 
 from .actions import ActionConformance  # noqa: E402
 from .requests import Conformance  # noqa: E402

@@ -22,13 +22,14 @@ from ..golden import Golden, goldens, outcome_as_json, request_as_golden, verdic
 from ..samples import ECOMMERCE, SAMPLES
 from ..testing import Sent, Tester, drive, secrets_in
 from ..using import choose, presets_of
-from .common import Common, assert_verdict, folder
-from .requests import BODIES, PHASES, assert_legal, json_bytes
+from .common import assert_verdict, folder
+from .http import BODIES, OverHttp, assert_legal
+from .requests import PHASES, json_bytes
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class ActionConformance(Common):
+class ActionConformance(OverHttp):
     """For an `ActionDestination`."""
 
     secret_in_url: ClassVar[bool] = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -15,34 +13,18 @@ from hypothesis import strategies
 from ...errors import DoorstepError, EventNotSupported
 from ...model.batch import Batch
 from ...model.envelope import Envelope
-from ...model.exchange import Request, Response
-from ...secret import Secret
+from ...model.exchange import Response
 from ..destination import Limits, RequestDestination
 from ..golden import Golden, request_as_golden, verdict_as_json
-from ..headers import header_problem, url_problem
-from ..oauth import Authority, Token
 from ..samples import SAMPLES
 from ..testing import Tester, secrets_in
-from .common import Common, assert_verdict, samples
+from .common import assert_verdict, samples
+from .http import BODIES, OverHttp, assert_legal
 
-_CODE = re.compile(r"[a-z0-9_]{1,64}")
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
-BODIES = (
-    b"",
-    b"{}",
-    b"[]",
-    b"null",
-    b"0",
-    b'"ok"',
-    b'{"errors":[]}',
-    b'{"errors":null}',
-    b"<html>",
-    b"\xff\xfe",
-    b"1e999",
-)
 
 
-class Conformance(Common):
+class Conformance(OverHttp):
     """For a request destination."""
 
     secret_in_url: ClassVar[bool] = False
@@ -120,16 +102,6 @@ class Conformance(Common):
 
         check()
 
-    def test_an_authority_asks_without_showing_secrets_and_reads_any_answer(self) -> None:
-        authority = self.request_destination().authority
-        if authority is not None:
-            assert authority == self.request_destination().authority, (
-                "equal settings, equal authority: make it a frozen Struct"
-            )
-            shown = repr(authority)
-            assert [secret for secret in secrets_in(self.make_tester().settings) if secret and secret in shown] == []
-            assert_authority(authority, [Response(status, {}, body) for status in range(100, 600) for body in BODIES])
-
     def test_golden(self, golden: Golden) -> None:
         assert golden.requests or golden.responses or golden.raises, "a golden that says nothing"
         assert all((form.body is None) != (form.json is msgspec.UNSET) for form in golden.requests), (
@@ -174,33 +146,6 @@ def _largest(tester: Tester, limits: Limits, like: Envelope) -> Batch:
     count = max(1, min(limits.max_events, limits.max_bytes // (len(like.line) + 8)))
     sample = SAMPLES[str(like.event.type)]
     return tester.batch(*({**sample, "messageId": f"m-{number}"} for number in range(count)))
-
-
-def assert_authority(authority: Authority, answers: Iterable[Response]) -> None:
-    """It asks the same way each time, reads whatever comes, and puts a token on a request in a legal way."""
-    token = Token(Secret("a-token"), 60.0, Secret("a-refresh-token"))
-    for last in (None, token):
-        request = authority.token_request(last)
-        assert request == authority.token_request(last)
-        assert_legal(request)
-    assert "a-refresh-token" not in request.url
-    for answer in answers:
-        found = authority.token_from(answer)
-        assert isinstance(found, Token) or _CODE.fullmatch(found.reason)
-        assert isinstance(authority.is_refused(answer), bool)
-    plain = Request("POST", "https://receiver.example/in", {"Authorization": "of before"}, b"{}")
-    authorized = authority.authorize(plain, token)
-    assert authorized != plain
-    assert authorized.body == plain.body
-    assert_legal(authorized)
-
-
-def assert_legal(request: Request) -> None:
-    assert re.fullmatch(r"[A-Z]+", request.method)
-    assert url_problem(request.url) is None
-    assert [problem for header in request.headers.items() if (problem := header_problem(*header))] == []
-    assert len({name.lower() for name in request.headers}) == len(request.headers)
-    assert isinstance(request.body, bytes)
 
 
 def json_bytes() -> strategies.SearchStrategy[bytes]:
