@@ -68,6 +68,32 @@ def written(folder: Path, name: str = "a") -> Position | None:
     return position
 
 
+# What it deletes -----------------------------------------------------------------------------------------------------
+
+
+async def test_no_chunk_goes_by_a_cursor_that_is_not_in_the_file(
+    open_log: Any, events: Any, disk: Disk, tmp_path: Path
+) -> None:
+    """A destination that has moved, and is not written yet, would want its chunks again after a crash: where is what it parked?"""
+    async with open_log("disk", tmp_path, [], limits=Limits(retention_s=0.0)) as log:
+        account = log.account("a")
+        where = [Position(1)]
+        account.follow(lambda: where[-1])
+        for round_ in range(3):
+            for first in (1, 3):
+                await (await log.take(events(10 * round_ + first, 2), "shop")).stored()
+            await anyio.sleep(2)  # it is looked for chunks that may go with the next events
+            where.append(Position(log.end))
+            account.moved()
+    written, floors = 1, []
+    for commit in disk.commits:
+        written = max([written, *(changes.position.scan for changes in commit.changes)])
+        if commit.disposal:
+            floors.append(commit.disposal.floor)
+            assert commit.disposal.floor <= written
+    assert floors[-1] > 1
+
+
 # When it writes ------------------------------------------------------------------------------------------------------
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
 from doorstep.engine import load_config
 from doorstep.engine.errors import ConfigError
 
+from bench import reliability
 from bench.reliability.record import Skip, judged
 from bench.reliability.scenarios import SCENARIOS
 
@@ -70,3 +73,22 @@ def test_each_message_id_goes_out_once() -> None:
     except ConfigError as error:
         pytest.skip(f"this engine has no dedup: {error}")
     assert missed("dedup", {"lines": 8000, "faults": 2}) == {}
+
+
+def test_the_engine_is_a_program_that_is_run_but_where_the_journal_itself_is_tried() -> None:
+    """As the first screen of the room says."""
+    root = Path(reliability.__file__).parent
+    importing = {
+        str(file.relative_to(root))
+        for file in root.rglob("*.py")
+        if re.search(r"^\s*(from|import) doorstep", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert importing == {
+        "alone/found.py",
+        "alone/life.py",
+        "scenarios/bit_rot.py",
+        "scenarios/crash_images.py",
+        "scenarios/explain.py",
+        "scenarios/io_faults.py",
+        "scenarios/sync_order.py",
+    }
