@@ -18,7 +18,6 @@ _KEYS: dict[tuple[str, ...], str] = {
     ("destinations", "*", "fields"): _LATER,
     ("destinations", "*", "actions"): _LATER,
     ("destinations", "*", "source"): _LATER,
-    ("ingress", "*", "keys"): _LATER,
     ("network",): _LATER,
     ("functions",): _LATER,
     ("alerts",): _LATER,
@@ -27,7 +26,6 @@ _KEYS: dict[tuple[str, ...], str] = {
 
 _VALUES: dict[tuple[tuple[str, ...], str], str] = {
     (("destinations", "*", "type"), "function"): '"function" is not in this version yet; leave this destination out',
-    (("ingress", "*", "type"), "http"): '"http" is not in this version yet; write "tcp", "unix" or "stdin"',
 }
 
 

@@ -23,6 +23,8 @@ BEYOND = {
     "Ingress": "what `doorstep run` serves; a program submits",
     "EngineSettings": "read off a Config, never made by hand",
     "DestinationSettings": "read off a Config, never made by hand",
+    "HttpSettings": "read off a Config, never made by hand",
+    "Mountable": "an Engine, as the mounted app sees it",
     "StdinSettings": "read off a Config, never made by hand",
     "Event": "read off an Envelope, never made by hand",
     "AnyEvent": "read off an Envelope, never made by hand",
