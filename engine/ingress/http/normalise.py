@@ -19,7 +19,7 @@ from typing import TypeAlias
 import msgspec
 
 from ...model.lines import Lines
-from .times import moment_of, received_at, shifted, skew_of, written
+from .times import moment_of, received_at, shifted, written
 
 Fields: TypeAlias = "dict[str, msgspec.Raw]"
 
@@ -153,7 +153,8 @@ class _Finisher:
         self._type = parsed.type
         self._sent_raw = parsed.sent_at
         sent = moment_of(parsed.sent_at) if parsed.sent_at else None
-        self._skew: timedelta | None = skew_of(sent, self._received)
+        self._skew = None if sent is None else self._received - sent
+        """How much later it is by our clock than by the client's."""
         self._context = _object(parsed.context)
         self._context_raw = msgspec.Raw(_encode(self._context)) if self._context else None
         self._integrations = _object(parsed.integrations)

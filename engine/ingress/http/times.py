@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # all moments here are UTC, and say so by saying nothing: half the time that zones take
 
 
 def received_at(utc: float) -> datetime:
@@ -20,36 +20,33 @@ def received_at(utc: float) -> datetime:
 
 
 def moment_of(raw: msgspec.Raw | None) -> datetime | None:
-    """The moment that a JSON value says, as ISO 8601; without a zone it is UTC. None if it says none."""
+    """The moment, in UTC, that a JSON value says, as ISO 8601; without a zone it is UTC. None if it says none."""
     if raw is None:
         return None
     text = bytes(raw)
     if text[:1] != b'"':
         return None
     try:
-        moment = datetime.fromisoformat(text[1:-1].decode())
-    except ValueError:  # UnicodeDecodeError is one
+        if text[-2:] == b'Z"':
+            return _plain(datetime.fromisoformat(text[1:-2].decode()))
+        return _plain(datetime.fromisoformat(text[1:-1].decode()))
+    except (ValueError, OverflowError):  # UnicodeDecodeError is a ValueError
         return None
-    if moment.tzinfo is UTC:
-        return moment
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def skew_of(sent: datetime | None, received: datetime) -> timedelta | None:
-    """What is to be added to the client's times; None if it did not say when it sent."""
-    return None if sent is None else received - sent
+def _plain(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def shifted(moment: datetime, skew: timedelta) -> datetime | None:
     """By our clock; None if there is no such time."""
     try:
-        return (moment + skew).astimezone(UTC)
+        return moment + skew
     except OverflowError:
         return None
 
 
 def written(moment: datetime) -> msgspec.Raw:
-    """As JSON: milliseconds, or microseconds if there are any. `moment` is UTC."""
-    plain = moment.replace(tzinfo=None)  # half the time that it takes with a zone
+    """As JSON: milliseconds, or microseconds if there are any."""
     timespec = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return msgspec.Raw(f'"{plain.isoformat(timespec=timespec)}Z"'.encode())
+    return msgspec.Raw(f'"{moment.isoformat(timespec=timespec)}Z"'.encode())

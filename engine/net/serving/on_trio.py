@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -57,17 +58,33 @@ async def _accept(connections: _Connections, listener: socket.socket, watches: W
 
 
 class _Watched:
-    """A stream that tells its watch what it receives."""
+    """A stream that tells its watch what it receives. When nothing more comes, the connection ends, after the request under way.
 
-    def __init__(self, stream: AnyStream, watch: Watch) -> None:
+    hypercorn would keep it for as long as it keeps idle ones.
+    """
+
+    def __init__(self, stream: AnyStream, watch: Watch, end: Callable[[], None]) -> None:
         self._stream = stream
         self._watch = watch
+        self._end = end
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        data = bytes(await self._stream.receive_some(max_bytes))
-        if data and self._watch.phase != "busy":
+        try:
+            data = bytes(await self._stream.receive_some(max_bytes))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._is_over()
+            raise
+        if not data:
+            self._is_over()
+        elif self._watch.phase != "busy":
             self._watch.received(len(data))
         return data
+
+    def _is_over(self) -> None:
+        if self._watch.phase == "busy":
+            self._watch.then = self._end
+        else:
+            self._end()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -98,9 +115,11 @@ class _Connections:
         stream: AnyStream = raw
         if self._tls is not None:
             stream = trio.SSLStream(raw, self._tls, server_side=True, https_compatible=True)
-        watched = cast("trio.SSLStream[trio.SocketStream]", _Watched(stream, watch))
+        ending = trio.CancelScope()
+        watched = cast("trio.SSLStream[trio.SocketStream]", _Watched(stream, watch, ending.cancel))
         try:
-            await TCPServer(self._app, self._config, self._context, ConnectionState({WATCH: watch}), watched)
+            with ending:
+                await TCPServer(self._app, self._config, self._context, ConnectionState({WATCH: watch}), watched)
         except Exception:  # of this connection alone
             _log.exception("an HTTP connection failed")
         finally:

@@ -9,7 +9,7 @@ import anyio
 from .watch import Watch
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WATCH = "doorstep.watch"
 """Where in a request's state its connection is."""
@@ -25,14 +25,28 @@ class Requests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         watch: Watch = scope["state"].pop(WATCH)
+        is_open = True
+
+        def finish() -> None:
+            nonlocal is_open
+            if is_open:
+                is_open = False
+                watch.finish()
+
+        async def send_and_note(message: Message) -> None:
+            """The client may go on as soon as it has the end of its answer, before this task does."""
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                finish()
+            await send(message)
+
         watch.begin()
         with anyio.CancelScope() as one:
             self._under_way.add(one)
             try:
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, send_and_note)
             finally:
                 self._under_way.discard(one)
-                watch.finish()
+                finish()
 
     def give_up(self) -> None:
         """Ends all that are under way, without answers."""

@@ -36,11 +36,13 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Watch:
     """One connection."""
 
-    __slots__ = ("_all", "_busy", "deadline", "end", "head_bytes", "phase")
+    __slots__ = ("_all", "_busy", "deadline", "end", "head_bytes", "phase", "then")
 
     def __init__(self, all_: Watches, end: Callable[[], None]) -> None:
         self.end = end
         """Ends the connection, now."""
+        self.then: Callable[[], None] | None = None
+        """Called once no request is under way any more."""
         self.phase: Phase = "idle"
         self.head_bytes = 0
         self.deadline = inf
@@ -85,6 +87,8 @@ class Watch:
             self._wait()
 
     def _wait(self) -> None:
+        if self.then is not None:
+            self.then()
         self.phase = "idle"
         self.deadline = self._all.now() + self._all.limits.idle_s
         self._all.waiting[self] = None
