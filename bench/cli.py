@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from . import hotpath, results, tables
+from . import hotpath, http_in, results, tables
 from .events import Mix
 from .harness import Bench, Void, bench
 from .machine import commit, this_machine
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     events.add_argument("count", type=int)
     events.add_argument("--seed", type=int, default=1)
     events.set_defaults(command=events_command)
+    http_in.declare(commands)
     reliability.declare(commands)
     return top
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .config import Changes, Config, load_config
     from .errors import Closed, ConfigError, DoorstepError, Problem
+    from .ingress.http.mounted import tracking_app
     from .model import Rejection
     from .pipeline import Acceptance
     from .telemetry import DestinationStatistics, Latency, Statistics
@@ -39,6 +40,7 @@ __all__ = [
     "Rejection",
     "Statistics",
     "load_config",
+    "tracking_app",
 ]
 
 # A program that has not set up logging sees nothing of ours, as is usual; `doorstep run` sets it up.
@@ -49,6 +51,7 @@ _HOMES = {
     ".clock": ("Clock",),
     ".config": ("Changes", "Config", "load_config"),
     ".errors": ("Closed", "ConfigError", "DoorstepError", "Problem"),
+    ".ingress.http.mounted": ("tracking_app",),
     ".model": ("Rejection",),
     ".pipeline": ("Acceptance",),
     ".telemetry": ("DestinationStatistics", "Latency", "Statistics"),

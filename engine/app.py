@@ -25,7 +25,7 @@ from .config.changes import Changes, changes
 from .config.settings import Config
 from .delivery import Fleet
 from .delivery.desk import RunningDesk
-from .ingress import Ingress, IngressSettings, dedup_s
+from .ingress import HttpSettings, Ingress, IngressSettings, dedup_s
 from .journal import DiskLog, Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
 from .journal.dedup import DedupWindow
@@ -34,7 +34,7 @@ from .model.decode import LineDecoder
 from .model.envelope import Envelope
 from .model.lines import Lines
 from .net import NetSettings, Transport, open_transport
-from .pipeline import Acceptance, Pipeline
+from .pipeline import Acceptance, Gate, Pipeline
 from .planning import Planner
 from .telemetry import IntakeCounters, Statistics
 
@@ -73,6 +73,8 @@ class Engine:
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
         self.desk: Desk | None = None
         """Dead letters, replays, the life of an event; None without a journal, and before the engine is entered."""
+        self.intake = Gate()
+        """Where ingresses hand events on to."""
         self._stack = AsyncExitStack()
         self._was_entered = False
         self._started: float | None = None
@@ -94,6 +96,7 @@ class Engine:
             if isinstance(self._log, DiskLog):
                 await self._open_desk(stack, self._log)
             self._stack = stack.pop_all()
+            self.intake.pipeline = self._pipeline
         return self
 
     async def _open_desk(self, stack: AsyncExitStack, log: DiskLog) -> None:
@@ -133,6 +136,7 @@ class Engine:
             await self.drain()
             await self.stop(DRAIN_S)
         self._log.close()
+        self.intake.pipeline = None
         self._ended = self._ended or self._clock.monotonic()
         return await self._stack.__aexit__(kind, error, traceback)
 
@@ -196,6 +200,16 @@ class Engine:
         self._fleet.drop_pending()
 
     @property
+    def http_ingresses(self) -> list[HttpSettings]:
+        """Those of the configuration: what a `tracking_app` may be."""
+        return [one for one in self._config.ingress if isinstance(one, HttpSettings)]
+
+    @property
+    def max_event_bytes(self) -> int:
+        """The longest event that is taken."""
+        return self._config.engine.max_event_bytes
+
+    @property
     def keeps(self) -> bool:
         """Whether what is left at the end is kept, for the next run."""
         return self._config.engine.durability != "memory"
@@ -226,7 +240,13 @@ class Engine:
 
 
 def _dedup_windows(ingresses: Iterable[IngressSettings]) -> dict[str, DedupWindow]:
-    return {one.name: DedupWindow(dedup_s(one.dedup), one.max_keys) for one in ingresses if one.dedup != "off"}
+    """By source: each write key of an HTTP ingress is one of its own."""
+    return {
+        source: DedupWindow(dedup_s(one.dedup), one.max_keys)
+        for one in ingresses
+        if one.dedup != "off"
+        for source in (one.sources if isinstance(one, HttpSettings) else (one.name,))
+    }
 
 
 _ONE_EVENT = (bytes, bytearray, memoryview, str, Mapping)

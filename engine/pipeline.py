@@ -6,9 +6,11 @@ Lines -> LineDecoder -> (rejected: counted, sampled in the log output) -> log.ta
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import msgspec
 
+from .errors import Closed
 from .journal import NOTHING, Log, Ticket
 from .model.decode import Decoded, LineDecoder, Rejection
 from .model.lines import Lines
@@ -16,6 +18,8 @@ from .telemetry import IntakeCounters
 
 _log = logging.getLogger("doorstep.intake")
 
+PIECE_BYTES = 256 * 1024
+"""Of lines: what a chunk of the log holds."""
 SAMPLES = 100
 """So many refusals of each reason are written to the log output, with source and line number; all are counted."""
 
@@ -46,10 +50,20 @@ class Pipeline:
         return (await self._take(read, source))[1]
 
     async def submit(self, read: Lines, source: str) -> Acceptance:
-        """The same, and waits until what is an event is stored."""
-        decoded, ticket = await self._take(read, source)
-        first = await ticket.stored()
-        return Acceptance(len(decoded.lines) - ticket.duplicates, decoded.rejected, first, ticket.duplicates)
+        """The same, and waits until what is an event is stored. What is more than a chunk is stored as several."""
+        taken = [await self._take(piece, source) for piece in pieces_of(read)]
+        firsts = [await ticket.stored() for _, ticket in taken]
+        return Acceptance(
+            sum(len(decoded.lines) - ticket.duplicates for decoded, ticket in taken),
+            [rejection for decoded, _ in taken for rejection in decoded.rejected],
+            next((first for first in firsts if first is not None), None),
+            sum(ticket.duplicates for _, ticket in taken),
+        )
+
+    @property
+    def has_room(self) -> bool:
+        """See `Intake`."""
+        return self._journal.has_room
 
     async def _take(self, read: Lines, source: str) -> tuple[Decoded, Ticket]:
         decoded = self._decoder.decode(read)
@@ -67,3 +81,43 @@ class Pipeline:
         if rejection.detail:
             facts["detail"] = rejection.detail
         _log.warning("rejected a line", extra={"facts": facts})
+
+
+class Gate:
+    """The pipeline of an engine, for whoever is told of it before there is one. An `Intake`; while it is shut it raises `Closed`."""
+
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = None
+
+    async def accept(self, read: Lines, source: str) -> Ticket:
+        """See `Intake`."""
+        return await self._opened().accept(read, source)
+
+    async def submit(self, read: Lines, source: str) -> Acceptance:
+        """See `Intake`."""
+        return await self._opened().submit(read, source)
+
+    @property
+    def has_room(self) -> bool:
+        """See `Intake`."""
+        return self._opened().has_room
+
+    def _opened(self) -> Pipeline:
+        if self.pipeline is None:
+            raise Closed("the engine has not started, or has ended")
+        return self.pipeline
+
+
+def pieces_of(read: Lines) -> Iterator[Lines]:
+    """`read` in pieces that each fit into a chunk, or hold one line."""
+    if sum(map(len, read.lines)) <= PIECE_BYTES:
+        yield read
+        return
+    start = size = 0
+    too_large = read.too_large
+    for index, line in enumerate(read.lines):
+        size += len(line)
+        if size > PIECE_BYTES and index > start:
+            yield Lines(read.lines[start:index], read.numbers[start:index], too_large, allowance=read.allowance)
+            start, size, too_large = index, len(line), ()
+    yield Lines(read.lines[start:], read.numbers[start:], too_large, read.last, read.allowance)

@@ -1,6 +1,6 @@
 """The engine that runs can be asked: HTTP and JSON under `/admin/v1`, on a Unix socket that only its own user may open.
 
-    command -> client -> admin.sock -> uvicorn or hypercorn -> app -> Desk (of the journal)
+    command -> client -> admin.sock -> net.serving (uvicorn or hypercorn) -> app -> Desk (of the journal)
 
 | file | what |
 |---|---|
@@ -8,7 +8,6 @@
 | `place.py` | where the socket is, from both sides |
 | `app.py`, `answering.py` | the resources; requests read, answers and refusals written |
 | `messages.py` | what goes over the wire, for both sides |
-| `on_asyncio.py`, `on_trio.py` | the HTTP server in the engine's own loop |
 | `client.py` | a `Desk` on the other side of the socket, for commands |
 
 Never decides anything: each request is one call of a `Desk`. An engine that is never asked pays for a socket and nothing else, so

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,16 +21,17 @@ import anyio.to_thread
 import sniffio
 from anyio.abc import TaskGroup
 
+from ..clock import LoopTime
 from .place import Place, open_place
 
 if TYPE_CHECKING:
     from ..journal.desk import Desk
+    from ..net.serving import Serve
+    from ..net.serving.listening import Serving
 
 _log = logging.getLogger("doorstep.admin")
 
 Status: TypeAlias = Callable[[], Mapping[str, Any]]
-Serve: TypeAlias = Callable[[socket.socket, anyio.Event, float], Awaitable[None]]
-"""Accepts from the socket until the event is set, then gives those in the middle so many seconds; closes the socket."""
 
 GRACE_S = 0.5
 """For answers that are under way at the end."""
@@ -90,20 +91,20 @@ class AdminServer:
         try:
             await anyio.wait_readable(listener)
             load = partial(_load, sniffio.current_async_library(), self._desk, self._status)
-            serve = await anyio.to_thread.run_sync(load)
+            serve, serving = await anyio.to_thread.run_sync(load)
             self._is_loaded = True
-            await serve(listener, self._stop, GRACE_S)
+            await serve(serving(listeners=[listener], stop=self._stop, grace_s=GRACE_S))
         except Exception:  # whatever it is, delivering goes on
             _log.exception("no commands reach this engine any more: its HTTP server failed")
         finally:
             listener.close()
 
 
-def _load(library: str, desk: Desk, status: Status) -> Serve:
+def _load(library: str, desk: Desk, status: Status) -> tuple[Serve, Callable[..., Serving]]:
+    from ..net.serving import ConnectionLimits, Watches, serve_on
+    from ..net.serving.listening import Serving
     from .app import admin_app
+    from .messages import MAX_HEAD_BYTES
 
-    if library == "trio":
-        from .on_trio import serve
-    else:
-        from .on_asyncio import serve
-    return partial(serve, admin_app(desk, status))
+    watches = Watches(ConnectionLimits(head_bytes=MAX_HEAD_BYTES), LoopTime())
+    return serve_on(library), partial(Serving, app=admin_app(desk, status), watches=watches)

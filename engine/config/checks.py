@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import ConfigError, FqlError
 from ..ingress.address import parse_address
-from ..ingress.settings import StdinSettings, TcpSettings, UnixSettings
+from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
 from ..net.networks import network_problem
 from ..net.settings import TlsSettings
 from ..net.tls import tls_context
@@ -29,6 +29,7 @@ from .positions import Path
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PROGRAM = "program"
 """The source of what a program submits itself: no ingress, and always there to be chosen."""
+AnyIngress = StdinSettings | TcpSettings | UnixSettings | HttpSettings
 _EVERY_HOST = (None, "0.0.0.0", "::")
 
 
@@ -72,14 +73,42 @@ def check_ingresses(builder: Builder, tree: dict[str, Any]) -> set[str]:
     names: dict[str, Path] = {}
     places: dict[object, Path] = {}
     for path, value in list(builder.built.items()):
-        if isinstance(value, StdinSettings | TcpSettings | UnixSettings):
+        if isinstance(value, AnyIngress):
             _check_name(builder, value.name, path, names)
             _check_place(builder, value, path, places)
-            if isinstance(value, TcpSettings) and value.tls is not None:
+            if isinstance(value, TcpSettings | HttpSettings) and value.tls is not None:
                 _check_files(builder, value.tls, (*path, "tls"))
     written = tree.get("ingress", [{"type": "stdin"}])
     tables = [table for table in written if isinstance(table, dict)] if isinstance(written, list) else []
-    return {PROGRAM, *names, *(str(table.get("name", table.get("type"))) for table in tables)}
+    _check_keys(builder, names)
+    keys = [key for table in tables for key in _keys_of(table)]
+    return {PROGRAM, *names, *(str(table.get("name", table.get("type"))) for table in [*tables, *keys])}
+
+
+def _keys_of(ingress: dict[str, Any]) -> list[dict[str, Any]]:
+    keys = ingress.get("keys")
+    return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+
+
+def _check_keys(builder: Builder, names: dict[str, Path]) -> None:
+    """Each write key means one source, and the source of a key is no other ingress's."""
+    sources: dict[str, Path] = {}
+    for path, http in list(builder.built.items()):
+        if not isinstance(http, HttpSettings):
+            continue
+        seen: dict[Secret, int] = {}
+        for index, key in enumerate(http.keys):
+            where = (*path, "keys", index)
+            owner = names.get(key.name, path)
+            owner = sources.setdefault(key.name, path) if owner == path else owner
+            if owner != path:
+                message = (
+                    f"{toml(key.name)} is a source of {owner[0]}[{owner[1]}] already; give this one a name of its own"
+                )
+                builder.report((*where, "name"), message)
+            if key.key in seen:
+                builder.report((*where, "key"), f"is the same as that of keys[{seen[key.key]}]; write each key once")
+            seen[key.key] = index
 
 
 def _check_name(builder: Builder, name: str, path: Path, names: dict[str, Path]) -> None:
@@ -89,9 +118,7 @@ def _check_name(builder: Builder, name: str, path: Path, names: dict[str, Path])
     names.setdefault(name, path)
 
 
-def _check_place(
-    builder: Builder, ingress: StdinSettings | TcpSettings | UnixSettings, path: Path, places: dict[object, Path]
-) -> None:
+def _check_place(builder: Builder, ingress: AnyIngress, path: Path, places: dict[object, Path]) -> None:
     key, place = _place_of(ingress)
     for other, where in places.items():
         if place is not None and _collide(place, other):
@@ -101,7 +128,7 @@ def _check_place(
     places[place] = path
 
 
-def _place_of(ingress: StdinSettings | TcpSettings | UnixSettings) -> tuple[str, object]:
+def _place_of(ingress: AnyIngress) -> tuple[str, object]:
     """The key that says where it listens, and what that comes to; None collides with nothing."""
     if isinstance(ingress, StdinSettings):
         return "type", "stdin"

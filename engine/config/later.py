@@ -15,7 +15,6 @@ _LATER = "is not in this version yet; until then leave it out"
 
 _KEYS: dict[tuple[str, ...], str] = {
     ("destinations", "*", "source"): _LATER,
-    ("ingress", "*", "keys"): _LATER,
     ("functions",): _LATER,
     ("alerts",): _LATER,
 }
@@ -23,7 +22,6 @@ _KEYS: dict[tuple[str, ...], str] = {
 
 _VALUES: dict[tuple[tuple[str, ...], str], str] = {
     (("destinations", "*", "type"), "function"): '"function" is not in this version yet; leave this destination out',
-    (("ingress", "*", "type"), "http"): '"http" is not in this version yet; write "tcp", "unix" or "stdin"',
 }
 
 

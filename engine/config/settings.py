@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
-from ..ingress.settings import StdinSettings, TcpSettings, UnixSettings
+from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
 from ..net.settings import NetworkSettings, TlsSettings
 from ..policy.breaker import BreakerSettings
 from ..policy.limiter import RateSettings
@@ -23,7 +23,7 @@ from ..sdk.using import ActionSettings
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 
-IngressSettings = StdinSettings | TcpSettings | UnixSettings
+IngressSettings = StdinSettings | TcpSettings | UnixSettings | HttpSettings
 
 
 class EngineSettings(Settings, frozen=True, kw_only=True):

@@ -1,10 +1,11 @@
-"""How events come in: bytes from a pipe, a file, a terminal, a socket, as lines to the pipeline.
+"""How events come in: bytes from a pipe, a file, a terminal, a socket, as lines to the pipeline; and requests over HTTP.
 
     bytes -> LineSplitter -> Lines -> Intake.accept (the pipeline) -> {"ack": n}, where wanted -> the next read
+    request -> http/ -> Lines -> Intake.submit -> 200
 
-Each type of ingress is a small file and one row in the table below. What lines mean is not known here: no line is looked into,
-none is changed. Nothing is read that cannot be handed on, so waiting in `accept` is the back-pressure, all the way to the
-client. Imported by `config` (settings) and `app` only.
+Each type of ingress is a small file (HTTP: a folder) and one row in the table below. What lines mean is not known here: no line is
+looked into, none is changed, but for Segment's own requests, which `http/normalise.py` makes complete. Nothing is read that cannot be
+handed on, so waiting in `accept` is the back-pressure, all the way to the client. Imported by `config` (settings) and `app` only.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from collections.abc import Callable
 from typing import Any
 
 from .address import parse_address
+from .http.ingress import HttpIngress
 from .intake import Intake
 from .listen import listen_tcp, listen_unix, tls_context
 from .port import Ingress, IngressStatistics
-from .settings import StdinSettings, TcpSettings, TlsSettings, UnixSettings, dedup_s
+from .settings import HttpSettings, StdinSettings, TcpSettings, TlsSettings, UnixSettings, WriteKey, dedup_s
 from .sockets import SocketIngress
 from .splitter import LineSplitter
 from .stdin import StdinIngress, occupy_standard_descriptors, standard_input
 
 __all__ = [
+    "HttpIngress",
+    "HttpSettings",
     "Ingress",
     "IngressSettings",
     "IngressStatistics",
@@ -33,6 +37,7 @@ __all__ = [
     "TcpSettings",
     "TlsSettings",
     "UnixSettings",
+    "WriteKey",
     "dedup_s",
     "occupy_standard_descriptors",
     "open_ingress",
@@ -40,7 +45,7 @@ __all__ = [
     "standard_input",
 ]
 
-IngressSettings = StdinSettings | TcpSettings | UnixSettings
+IngressSettings = StdinSettings | TcpSettings | UnixSettings | HttpSettings
 
 
 def open_stdin(settings: StdinSettings, max_event_bytes: int) -> StdinIngress:
@@ -72,10 +77,17 @@ def open_unix(settings: UnixSettings, max_event_bytes: int) -> SocketIngress:
     )
 
 
+def open_http(settings: HttpSettings, max_event_bytes: int) -> HttpIngress:
+    """Listens from now on. Raises ConfigError."""
+    tls = None if settings.tls is None else tls_context(settings.name, settings.tls)
+    return HttpIngress(settings, listen_tcp(settings.name, settings.listen), max_event_bytes, tls)
+
+
 _OPENERS: dict[type[IngressSettings], Callable[[Any, int], Ingress]] = {
     StdinSettings: open_stdin,
     TcpSettings: open_tcp,
     UnixSettings: open_unix,
+    HttpSettings: open_http,
 }
 
 

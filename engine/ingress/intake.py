@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..journal import Ticket
+from ..model.decode import Rejection
 from ..model.lines import Lines
+
+
+class Outcome(Protocol):
+    """What became of a submission: every event is accepted, a repeat, or rejected."""
+
+    @property
+    def accepted(self) -> int:
+        """How many are stored, as durably as configured."""
+        ...
+
+    @property
+    def rejected(self) -> Sequence[Rejection]:
+        """The others, with the number of each in its input."""
+        ...
+
+    @property
+    def duplicates(self) -> int:
+        """Accepted before."""
+        ...
 
 
 class Intake(Protocol):
@@ -17,4 +38,13 @@ class Intake(Protocol):
         Waits while there is no room, so an ingress exerts back-pressure simply by not reading on until this returns.
         Never raises for bad data. Raises `Closed` once the engine accepts no more.
         """
+        ...
+
+    async def submit(self, read: Lines, source: str) -> Outcome:
+        """The same, and waits until all of it is dealt with."""
+        ...
+
+    @property
+    def has_room(self) -> bool:
+        """False if it is known already that nothing can be stored just now."""
         ...

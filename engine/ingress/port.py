@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -23,7 +24,11 @@ class IngressStatistics(msgspec.Struct, frozen=True):
     """Open now."""
     connections_seen: int = 0
     connections_failed: int = 0
-    """Ended by a reset, a failed TLS handshake or acks that were not read: the unfinished line of such a one was dropped."""
+    """Ended by a reset, a failed TLS handshake, a deadline or acks that were not read: what was unfinished was dropped."""
+    requests: int = 0
+    """Over HTTP."""
+    refused: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """Of those, not taken as a whole, by code."""
 
 
 class Ingress(Protocol):

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..settings import A_FILE, Settings
-from ..units import parse_duration
+from ..secret import Secret
+from ..settings import A_FILE, Duration, Settings, Size
+from ..units import parse_duration, parse_rate
 from .address import parse_address
 
 _NAME = Meta(description="Source of its events: shown in explain, and what destinations choose by.", examples=["shop"])
@@ -105,6 +106,123 @@ class UnixSettings(Settings, frozen=True, tag_field="type", tag="unix"):
         if not re.fullmatch("0?[0-7]{3}", self.mode):
             raise ValueError(f'{self.mode!r} is no mode of a file; write one like "0600" or "0660"')
         dedup_s(self.dedup)
+
+
+class WriteKey(Settings, frozen=True):
+    """Who may send, and as what."""
+
+    key: Annotated[
+        Secret,
+        Meta(description="What an SDK is set up with: its write key.", examples=["${env:WRITE_KEY}"]),
+    ]
+    name: Annotated[
+        str, Meta(description="Source of the events sent with it. Several keys may have the same.", examples=["web"])
+    ]
+    enabled: Annotated[
+        bool, Meta(description="Whether anything is taken; if not, requests are answered 404.", examples=[False])
+    ] = True
+    rate: Annotated[
+        str | None,
+        Meta(description="Events taken at most; what is over it is answered 429. Absent: any.", examples=["1000/s"]),
+    ] = None
+    origins: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Web pages that may send with it, by scheme, host and port; others are answered 403. Absent: all. "
+                "Says nothing of clients that are no browsers.",
+                examples=[["https://shop.example.com"]],
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            raise ValueError("`key`: must not be empty")
+        if not self.name:
+            raise ValueError("`name`: must not be empty")
+        if self.rate is not None and not parse_rate(self.rate):
+            raise ValueError('`rate`: must be above 0; write one like "100/s", or `enabled = false`')
+        for origin in self.origins or ():
+            if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+", origin):
+                raise ValueError(f'`origins`: {origin!r} is not an origin; write one like "https://shop.example.com"')
+
+
+class HttpSettings(Settings, frozen=True, tag_field="type", tag="http"):
+    """Segment's tracking API, as its SDKs speak it, and plain events at /events, with TLS if wanted."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="Address and port; without an address every one of this machine, with port 0 any free one.",
+            examples=["127.0.0.1:8080", "[::1]:8080", ":8080"],
+        ),
+    ]
+    name: Annotated[str, _NAME] = "http"
+    keys: Annotated[
+        tuple[WriteKey, ...],
+        Meta(
+            description="Write keys, each with the source that it stands for. Without any, whatever write key is accepted, and none, "
+            "and the source is the name of this ingress.",
+            examples=[[{"key": "${env:WRITE_KEY}", "name": "web", "rate": "1000/s"}]],
+        ),
+    ] = ()
+    dedup: Annotated[str, _DEDUP] = "off"
+    max_keys: Annotated[int, _MAX_KEYS] = 10_000_000
+    max_connections: Annotated[
+        int,
+        Meta(
+            description="Connections open at once; for one more, the one that has been idle longest is closed.",
+            ge=1,
+            examples=[10_000],
+        ),
+    ] = 10_000
+    max_body_bytes: Annotated[
+        Size,
+        Meta(
+            description="Longer bodies are answered 413, compressed ones by what is in them. One event of max_event_bytes always fits.",
+            examples=["500KiB"],
+            extra={"ge": Size("1KiB"), "le": Size("64MiB")},
+        ),
+    ] = Size("500KiB")
+    header_timeout: Annotated[
+        Duration,
+        Meta(
+            description="From the first byte of a request to the last of its head; then the connection is closed.",
+            examples=["10s"],
+            extra={"gt": Duration("0s")},
+        ),
+    ] = Duration("10s")
+    body_timeout: Annotated[
+        Duration,
+        Meta(
+            description="For the body of a request to come; then it is answered 408.",
+            examples=["30s"],
+            extra={"gt": Duration("0s")},
+        ),
+    ] = Duration("30s")
+    idle_timeout: Annotated[
+        Duration,
+        Meta(
+            description="How long a connection may be silent between requests.",
+            examples=["75s"],
+            extra={"gt": Duration("0s")},
+        ),
+    ] = Duration("75s")
+    tls: Annotated[
+        TlsSettings | None,
+        Meta(description="Absent: not encrypted.", examples=[{"cert": "server.pem", "key": "server.key"}]),
+    ] = None
+
+    def __post_init__(self) -> None:
+        parse_address(self.listen)
+        dedup_s(self.dedup)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What its events may be from."""
+        return tuple(dict.fromkeys(key.name for key in self.keys)) or (self.name,)
 
 
 def dedup_s(dedup: str) -> float:

@@ -155,6 +155,11 @@ class DiskLog:
         """See `Log`."""
         self._room.close()
 
+    @property
+    def has_room(self) -> bool:
+        """See `Log`. While nothing waits, the next event is what finds out."""
+        return not (self.committer.waiting and (self.committer.is_full or self.committer.is_over_quota))
+
     def hold(self, held: bool) -> None:
         """See `Log`."""
         self._room.hold(held)

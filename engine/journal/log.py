@@ -181,6 +181,11 @@ class Log(Protocol):
         """
         ...
 
+    @property
+    def has_room(self) -> bool:
+        """False while events that were taken cannot be stored for want of room: others need not even try."""
+        ...
+
     def hold(self, held: bool) -> None:
         """Takes no events, or does so again: a destination has all the backlog that it may have."""
         ...

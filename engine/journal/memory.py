@@ -219,6 +219,11 @@ class MemoryLog:
         self._on_stored(chunk)
         return StoredTicket(chunk.first)
 
+    @property
+    def has_room(self) -> bool:
+        """See `Log`. Room comes and goes: whoever wants some waits for it."""
+        return True
+
     def hold(self, held: bool) -> None:
         """See `Log`."""
         self._room.hold(held)

@@ -87,7 +87,7 @@ class LineDecoder:
     def decode(self, read: Lines) -> Decoded:
         """Every line of `read` is in exactly one of the result's two lists."""
         rejected = [Rejection(number, "too_large") for number in read.too_large]
-        if not self._suspicious(read.lines):
+        if not self._suspicious(read):
             try:
                 events = list(map(self._decode, read.lines))
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -97,9 +97,9 @@ class LineDecoder:
                     return Decoded(read.lines, events, rejected)
         return self._sift(read, rejected)
 
-    def judge(self, line: bytes) -> tuple[str, str] | Event | AnyEvent:
+    def judge(self, line: bytes, allowance: int = 0) -> tuple[str, str] | Event | AnyEvent:
         """One line: its event, or the reason and detail of its refusal. Agrees with `decode`, and takes its time."""
-        reason = self._shape_fault(line)
+        reason = self._shape_fault(line, self._max_event_bytes + allowance)
         if reason:
             return reason, ""
         try:
@@ -113,7 +113,7 @@ class LineDecoder:
         lines: list[bytes] = []
         events: list[Event | AnyEvent] = []
         for number, line in zip(read.numbers, read.lines, strict=True):
-            verdict = self.judge(line)
+            verdict = self.judge(line, read.allowance)
             if isinstance(verdict, tuple):
                 rejected.append(Rejection(number, *verdict))
             else:
@@ -121,18 +121,18 @@ class LineDecoder:
                 events.append(verdict)
         return Decoded(lines, events, rejected)
 
-    def _suspicious(self, lines: list[bytes]) -> bool:
+    def _suspicious(self, read: Lines) -> bool:
         """Whether any line is too long, too deep or not UTF-8, asked of all of them at once; `_shape_fault` says which."""
-        long = [line for line in lines if len(line) > self._unsuspicious_bytes]
+        long = [line for line in read.lines if len(line) > self._unsuspicious_bytes]
         longest = max(map(len, long), default=0)
-        if longest > self._max_event_bytes:
+        if longest > self._max_event_bytes + read.allowance:
             return True
         if _may_be_deep(b"".join(long), longest) and any(map(_too_deep, long)):
             return True
-        return not _are_utf8(lines)
+        return not _are_utf8(read.lines)
 
-    def _shape_fault(self, line: bytes) -> str | None:
-        if len(line) > self._max_event_bytes:
+    def _shape_fault(self, line: bytes, max_bytes: int) -> str | None:
+        if len(line) > max_bytes:
             return "too_large"
         if not _are_utf8([line]):
             return "not_utf8"

@@ -17,3 +17,5 @@ class Lines(msgspec.Struct, frozen=True):
     """Numbers of lines over `max_event_bytes`: skipped, never held in memory."""
     last: int = 0
     """The number of the last line looked at, blank and skipped ones included: what an ack of all of this says."""
+    allowance: int = 0
+    """So many bytes its ingress may have added to a line, on top of `max_event_bytes`."""

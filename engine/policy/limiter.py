@@ -76,6 +76,19 @@ class Limiter:
             self._charge(min(cost, self._burst), now)
         return self._at - now if self._at > now else 0.0
 
+    def reserve_nowait(self, cost: float, now: float) -> float:
+        """Takes `cost` tokens if that means no waiting, and returns 0; else takes nothing and returns how long it would have meant.
+
+        More than the burst costs the burst, and what is over it a pause: the rate holds whatever the cost.
+        """
+        before = (self._tokens, self._room, self._effective, self._at, self._last)
+        wait_s = self.reserve(cost, now)
+        if wait_s > 0:
+            self._tokens, self._room, self._effective, self._at, self._last = before
+        elif self._rate is not None and cost > self._burst:
+            self.pause_until(now + (cost - self._burst) / self._effective, now)
+        return wait_s
+
     def refund(self, cost: float, now: float) -> None:
         """Gives back a reservation that was not used, at its admission or before (at the latest `REFUNDABLE_S` after).
 

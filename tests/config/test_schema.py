@@ -107,6 +107,7 @@ RIGHT = [
     HOOK + 'timeout = "1.5h"\nin_flight = 3\nsample = 0.5\nmailbox = { max_bytes = 4096 }\n',
     HOOK + 'timeout = "${env:T}"\nin_flight = "${env:N:-3}"\noverflow = "${file:o}"\n',
     '[engine]\nbackend = "trio"\nspec = "any"\n[[ingress]]\ntype = "tcp"\nlisten = ":1"\n' + HOOK,
+    '[[ingress]]\ntype = "http"\nlisten = ":1"\nkeys = [{ key = "k", name = "web", rate = "5/s" }]\n' + HOOK,
 ]
 WRONG = [
     "",
@@ -125,7 +126,7 @@ WRONG = [
     HOOK + 'overflow = "drop"',
     HOOK + 'rate = { unit = "events" }',
     '[engine]\ndurability = "paper"\n' + HOOK,
-    '[[ingress]]\ntype = "http"\nlisten = ":1"\n' + HOOK,
+    '[[ingress]]\ntype = "http"\nlisten = ":1"\nkeys = [{ key = "k" }]\n' + HOOK,
     '[[ingress]]\nname = "x"\n' + HOOK,
     '[destinations.hook]\ntype = "acme"\nsettings = { url = "https://acme.example", colour = 1 }',
 ]

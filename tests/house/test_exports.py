@@ -24,6 +24,8 @@ BEYOND = {
     "NetworkSettings": "read off a Config, never made by hand",
     "EngineSettings": "read off a Config, never made by hand",
     "DestinationSettings": "read off a Config, never made by hand",
+    "HttpSettings": "read off a Config, never made by hand",
+    "Mountable": "an Engine, as the mounted app sees it",
     "StdinSettings": "read off a Config, never made by hand",
     "Event": "read off an Envelope, never made by hand",
     "AnyEvent": "read off an Envelope, never made by hand",

@@ -1,0 +1,115 @@
+"""A request's body: read within a limit and a deadline, inflated within the same limit.
+
+What all bodies together may take is bounded, too, by what has come of them, not by what they announce: a client that announces much
+and sends nothing takes nothing from others.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+
+from .answers import Refused
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+ALL_BODIES_BYTES = 64 * 2**20
+_GZIP = b"\x1f\x8b"
+_AUTO = 47
+"""zlib's word for "gzip or zlib, whichever it is"."""
+
+
+class Gone(Exception):
+    """The client has left in the middle of its request: there is nobody to answer."""
+
+
+class Bodies:
+    """Reads bodies of at most `max_bytes`, at most `ALL_BODIES_BYTES` at a time."""
+
+    def __init__(self, max_bytes: int, timeout_s: float) -> None:
+        self.max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._held_bytes = 0
+
+    @contextmanager
+    def room(self) -> Iterator[_Room]:
+        """For one body, and what is made of it."""
+        room = _Room(self)
+        try:
+            yield room
+        finally:
+            self._held_bytes -= room.held_bytes
+
+    def _hold(self, size_bytes: int) -> None:
+        if self._held_bytes + size_bytes > ALL_BODIES_BYTES and self._held_bytes:
+            raise Refused("busy")
+        self._held_bytes += size_bytes
+
+
+class _Room:
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self.held_bytes = 0
+
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The body, inflated. Raises Refused, and Gone."""
+        max_bytes = self._bodies.max_bytes
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length[:20]) > max_bytes:
+            raise self._too_large()
+        first = await receive()
+        if first["type"] != "http.request":
+            raise Gone
+        body: bytes = first.get("body", b"")
+        self._take(len(body))
+        if first.get("more_body"):
+            body = await self._read_on(body, receive)
+        encoding = headers.get(b"content-encoding", b"").strip().lower()
+        if encoding in (b"", b"identity") and body[:2] != _GZIP:
+            return body
+        if encoding not in (b"", b"identity", b"gzip", b"x-gzip", b"deflate"):
+            raise Refused("unknown_encoding")
+        return self._inflated(body)
+
+    async def _read_on(self, first: bytes, receive: Receive) -> bytes:
+        """Raises Refused."""
+        parts = [first]
+        with anyio.move_on_after(self._bodies._timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise Gone
+                parts.append(message.get("body", b""))
+                self._take(len(parts[-1]))
+                if not message.get("more_body"):
+                    return b"".join(parts)
+        raise Refused("body_timeout")
+
+    def _take(self, size_bytes: int) -> None:
+        if self.held_bytes + size_bytes > self._bodies.max_bytes:
+            raise self._too_large()
+        self._bodies._hold(size_bytes)
+        self.held_bytes += size_bytes
+
+    def _inflated(self, body: bytes) -> bytes:
+        """A bomb goes off no further than the limit. Raises Refused."""
+        max_bytes = self._bodies.max_bytes
+        inflater = zlib.decompressobj(_AUTO)
+        try:
+            inflated = inflater.decompress(body, max_bytes + 1)
+        except zlib.error:
+            raise Refused("bad_encoding") from None
+        if len(inflated) > max_bytes:
+            raise self._too_large()
+        if not inflater.eof:
+            raise Refused("bad_encoding", "the compressed body is cut short")
+        self._bodies._hold(len(inflated))
+        self.held_bytes += len(inflated)
+        return inflated
+
+    def _too_large(self) -> Refused:
+        return Refused("body_too_large", f"a body has at most {self._bodies.max_bytes} bytes")
