@@ -85,7 +85,6 @@ def test_a_slip_of_the_hand_is_told_what_would_be_right(invoke, arguments, said)
     [
         "tail crm --format json",
         "status",
-        "test crm",
     ],
 )
 def test_a_command_of_a_later_version_is_told_from_a_slip(invoke, command):
