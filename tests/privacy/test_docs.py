@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from doorstep.engine import load_config
+from doorstep.engine.mapping import compile_mapping
 from doorstep.engine.privacy import KINDS, digest, hashed, normalise
 
 PAGE = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
@@ -39,6 +41,14 @@ def test_the_example_is_a_file_that_loads() -> None:
     assert settings.consent == ("Advertising",)
     assert settings.fields is not None
     assert settings.fields.deny == ("context.ip", "properties.products.cost")
+
+
+def test_the_mapping_gives_digests() -> None:
+    lines = re.findall(r"^    (.*)$", PAGE.split("In a mapping")[1].split("In a program")[0], re.MULTILINE)
+    mapped = compile_mapping(json.loads("".join(lines)))(
+        {"traits": {"email": "Jane.Doe@GMail.com", "phone": "0701 234567"}}
+    )
+    assert mapped == {"email": digest("sha256", "janedoe@gmail.com"), "phone": digest("sha256", "46701234567")}
 
 
 def test_the_lines_of_a_program() -> None:
