@@ -15,7 +15,7 @@ from __future__ import annotations
 from .consent import Granted, allows, granted
 from .fields import FieldRules, FieldSettings
 from .hashing import ALGORITHMS, digest, is_hashed
-from .identifiers import KINDS, first_usable, hashed, normalise
+from .identifiers import KINDS, first_usable, hashed, hasher, normalise
 
 __all__ = [
     "ALGORITHMS",
@@ -28,6 +28,7 @@ __all__ = [
     "first_usable",
     "granted",
     "hashed",
+    "hasher",
     "is_hashed",
     "normalise",
 ]
