@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
-from ..privacy import ALGORITHMS, KINDS, hashed
+from ..privacy import ALGORITHMS, KINDS, hasher
 from .nodes import Code, Keep, Place, Scope, options_in
 from .paths import Read
 from .rules import Rule, Validation, only, options, text, whatever
@@ -52,7 +51,7 @@ def hash_(options: Any, scope: Scope, keep: Keep) -> Code:
     if problem:
         return scope.failing(f"@hash {problem}")
     read = scope.compile(options_in(options, "value"), "value").run
-    make = partial(hashed, options.get("normalise", "text"), **_how(options))
+    make = hasher(options.get("normalise", "text"), **_how(options))
     return Code(_each(read, make), undefined=True)
 
 

@@ -41,7 +41,7 @@ def reader(keys: Keys) -> Read:
         return _one(keys[0])
     if len(keys) == 2:
         return _two(*keys)
-    return _three_or_more(keys)
+    return _three(*keys) if len(keys) == 3 else lambda payload: walk(payload, keys)
 
 
 def walk(value: Any, keys: Keys) -> Any:
@@ -88,14 +88,15 @@ def _two(first: str, second: str) -> Read:
     return read
 
 
-def _three_or_more(keys: Keys) -> Read:
-    first, second, rest = keys[0], keys[1], keys[2:]
+def _three(first: str, second: str, third: str) -> Read:
+    keys = (first, second, third)
 
     def read(payload: Any) -> Any:
         if type(payload) is dict:
             part = payload.get(first, UNDEFINED)
             if type(part) is dict:
-                return walk(part.get(second, UNDEFINED), rest)
+                inner = part.get(second, UNDEFINED)
+                return inner.get(third, UNDEFINED) if type(inner) is dict else step(inner, third)
         return walk(payload, keys)
 
     return read

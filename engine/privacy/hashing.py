@@ -28,15 +28,32 @@ def digest(algorithm: str, text: str, key: str | None = None) -> str:
     `key` is for "hmac-sha256", which must have one, and only for that. Raises ValueError otherwise, and for an algorithm that is
     not in ALGORITHMS; never for a text.
     """
+    return digester(algorithm, key)(text)
+
+
+def digester(algorithm: str, key: str | None = None) -> Callable[[str], str]:
+    """`digest` for many texts. Raises as it does, and here."""
     keyed = _KEYED.get(algorithm)
     if (key is None) is (keyed is not None):
         raise ValueError(f"{algorithm} needs a key" if keyed else f"{algorithm} takes no key")
     if keyed is not None:
-        return hmac.digest(_bytes(key or ""), _bytes(text), keyed).hex()
+        return partial(_with_key, _bytes(key or ""), keyed)
     if algorithm not in _PLAIN:
         raise ValueError(f"unknown algorithm {algorithm!r}: one of {', '.join(ALGORITHMS)}")
-    hexadecimal: str = _PLAIN[algorithm](_bytes(text)).hexdigest()
+    return partial(_plain, _PLAIN[algorithm])
+
+
+def _plain(make: Callable[[bytes], Any], text: str) -> str:
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        raw = _bytes(text)
+    hexadecimal: str = make(raw).hexdigest()
     return hexadecimal
+
+
+def _with_key(key: bytes, algorithm: str, text: str) -> str:
+    return hmac.digest(key, _bytes(text), algorithm).hex()
 
 
 def is_hashed(text: str, algorithm: str) -> bool:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from typing import TypeAlias
 
-from .hashing import digest, is_hashed
+from .hashing import digester, is_hashed
 from .phones import digits_only, international, without_zeros
 from .places import country_code, state_code
-from .texts import letters, lower, squeezed, stripped, trimmed, without_signs, without_spaces
+from .texts import has_spaces, letters, lower, squeezed, stripped, trimmed, without_signs, without_spaces
 
 Normaliser: TypeAlias = Callable[[str], str | None]
 PhoneNormaliser: TypeAlias = Callable[[str, str | None], str | None]
@@ -57,10 +58,27 @@ def hashed(
     kind: str, value: object, algorithm: str = "sha256", *, key: str | None = None, country: str | None = None
 ) -> str | None:
     """The digest of the normalised value. A value that is a digest already passes as it is; None if there is nothing to hash."""
-    if isinstance(value, str) and is_hashed(value.strip(), algorithm):
-        return value.strip()
-    text = normalise(kind, value, country=country)
-    return None if text is None else digest(algorithm, text, key)
+    return hasher(kind, algorithm, key=key, country=country)(value)
+
+
+def hasher(
+    kind: str, algorithm: str = "sha256", *, key: str | None = None, country: str | None = None
+) -> Callable[[object], str | None]:
+    """`hashed` for many values of one kind: everything but the value is looked up once. KeyError and ValueError come here, not later."""
+    normaliser: Normaliser = partial(_PHONES[kind], country=country) if kind in _PHONES else _TEXTS[kind]
+    make = digester(algorithm, key)
+    shortest = len(make(""))
+
+    def run(value: object) -> str | None:
+        given = _text(value)
+        if given is None:
+            return None
+        if isinstance(value, str) and len(given) >= shortest and is_hashed(given.strip(), algorithm):
+            return given.strip()
+        text = normaliser(given)
+        return make(text) if text else None
+
+    return run
 
 
 def first_usable(candidates: Iterable[tuple[str, object]]) -> tuple[str, str] | None:
@@ -102,7 +120,7 @@ def _reddit_email(text: str) -> str | None:
 def _address(text: str) -> str | None:
     """Two parts and no space: more would be the receiving server's opinion."""
     local, at, domain = text.rpartition("@")
-    return text if local and at and domain and without_spaces(text) == text else None
+    return text if local and at and domain and not has_spaces(text) else None
 
 
 # The rest -------------------------------------------------------------------------------------------------------------
