@@ -44,9 +44,9 @@ def moment_of(value: Any) -> int | None:
         match = _ISO.fullmatch(value)
         if match:
             return _from_parts(*match.groups())
-        return (
-            _from_number(Decimal(value.strip())) if len(value) < 40 and _NUMBER.fullmatch(value) else _from_text(value)
-        )
+        if _NUMBER.fullmatch(value):
+            return _from_number(Decimal(value.strip())) if len(value) < 40 else None
+        return _from_words(value) if " " in value.strip() else _from_text(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
         return _from_number(Decimal(repr(value))) if abs(value) < 10**20 else None
     return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
-from functools import partial
 from typing import TypeAlias
 
 from .hashing import digester, is_hashed
@@ -65,7 +64,8 @@ def hasher(
     kind: str, algorithm: str = "sha256", *, key: str | None = None, country: str | None = None
 ) -> Callable[[object], str | None]:
     """`hashed` for many values of one kind: everything but the value is looked up once. KeyError and ValueError come here, not later."""
-    normaliser: Normaliser = partial(_PHONES[kind], country=country) if kind in _PHONES else _TEXTS[kind]
+    phone = _PHONES.get(kind)
+    normaliser = _TEXTS[kind] if phone is None else lambda text: phone(text, country)
     make = digester(algorithm, key)
     shortest = len(make(""))
 
