@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -25,10 +25,10 @@ from .place import Place, open_place
 
 if TYPE_CHECKING:
     from ..journal.desk import Desk
+    from .looking import Looks
 
 _log = logging.getLogger("doorstep.admin")
 
-Status: TypeAlias = Callable[[], Mapping[str, Any]]
 Serve: TypeAlias = Callable[[socket.socket, anyio.Event, float], Awaitable[None]]
 """Accepts from the socket until the event is set, then gives those in the middle so many seconds; closes the socket."""
 
@@ -36,12 +36,12 @@ GRACE_S = 0.5
 """For answers that are under way at the end."""
 
 
-def serve_admin(desk: Desk, status: Status, folder: Path) -> AdminServer:
-    """Serves `desk` to this user's commands while the block runs: `async with serve_admin(desk, status, Path(data_dir)): ...`
+def serve_admin(desk: Desk, looks: Looks, folder: Path) -> AdminServer:
+    """Serves `desk` to this user's commands while the block runs: `async with serve_admin(desk, looks, Path(data_dir)): ...`
 
-    `status` is how the engine stands, as something msgspec can write as JSON. The caller holds the lock of `folder`.
+    `looks` is how the engine stands. The caller holds the lock of `folder`.
     """
-    return AdminServer(desk, status, folder)
+    return AdminServer(desk, looks, folder)
 
 
 class AdminServer:
@@ -49,8 +49,8 @@ class AdminServer:
 
     _tasks: TaskGroup
 
-    def __init__(self, desk: Desk, status: Status, folder: Path) -> None:
-        self._desk, self._status, self._folder = desk, status, folder
+    def __init__(self, desk: Desk, looks: Looks, folder: Path) -> None:
+        self._desk, self._looks, self._folder = desk, looks, folder
         self._place: Place | None = None
         self._stop = anyio.Event()
         self._is_loaded = False
@@ -89,7 +89,7 @@ class AdminServer:
     async def _serve(self, listener: socket.socket) -> None:
         try:
             await anyio.wait_readable(listener)
-            load = partial(_load, sniffio.current_async_library(), self._desk, self._status)
+            load = partial(_load, sniffio.current_async_library(), self._desk, self._looks)
             serve = await anyio.to_thread.run_sync(load)
             self._is_loaded = True
             await serve(listener, self._stop, GRACE_S)
@@ -99,11 +99,11 @@ class AdminServer:
             listener.close()
 
 
-def _load(library: str, desk: Desk, status: Status) -> Serve:
+def _load(library: str, desk: Desk, looks: Looks) -> Serve:
     from .app import admin_app
 
     if library == "trio":
         from .on_trio import serve
     else:
         from .on_asyncio import serve
-    return partial(serve, admin_app(desk, status))
+    return partial(serve, admin_app(desk, looks))

@@ -17,7 +17,6 @@ _KEYS: dict[tuple[str, ...], str] = {
     ("destinations", "*", "source"): _LATER,
     ("ingress", "*", "keys"): _LATER,
     ("functions",): _LATER,
-    ("alerts",): _LATER,
 }
 """`*` is any name or index."""
 

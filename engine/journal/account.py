@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -10,13 +9,13 @@ import msgspec
 
 from ..model.envelope import Chunk, Envelope, Receipt
 from ..model.outcome import Failure
+from ..telemetry.masking import PERSONAL
 from .commits import Found
 from .memory import EVENT_OVERHEAD_BYTES
 from .plans import PlanRecord
 from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, Result, Standing, Try, Waiting, ranges_of
 
 EXCERPT_CHARS = 500
-_PERSONAL = re.compile(r"[^\s\"'<>@]+@[^\s\"'<>@]+|\+?\d[\d ()/.-]{6,}\d|(?i:bearer|basic|token|key)[ =:\"]+[^\s\",]+")
 
 
 class Books(Protocol):
@@ -154,7 +153,7 @@ class DiskAccount:
             received=envelope.receipt.received,
             reason=failure.reason,
             status=failure.status,
-            excerpt=_PERSONAL.sub("***", failure.detail[:EXCERPT_CHARS]),
+            excerpt=PERSONAL.sub("***", failure.detail[:EXCERPT_CHARS]),
             tries=tries,
             version=version,
             action=action or None,
