@@ -1,4 +1,4 @@
-"""The command line: `python -m bench run | compare | table | profile | events | reliability`."""
+"""The command line: `python -m bench run | compare | table | profile | events | reliability | telemetry`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from . import hotpath, results, tables
+from . import hotpath, results, tables, telemetry
 from .events import Mix
 from .harness import Bench, Void, bench
 from .machine import commit, this_machine
@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     events.add_argument("--seed", type=int, default=1)
     events.set_defaults(command=events_command)
     reliability.declare(commands)
+    telemetry.declare(commands)
     return top
 
 
