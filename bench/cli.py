@@ -1,4 +1,4 @@
-"""The command line: `python -m bench run | compare | table | profile | events | reliability`."""
+"""The command line: `python -m bench run | compare | table | profile | events | reliability | telemetry`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from . import hotpath, http_in, results, tables
+from . import hotpath, http_in, results, tables, telemetry
 from .events import Mix
 from .harness import Bench, Void, bench
 from .machine import commit, this_machine
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     events.set_defaults(command=events_command)
     http_in.declare(commands)
     reliability.declare(commands)
+    telemetry.declare(commands)
     return top
 
 

@@ -24,7 +24,9 @@ from .clock import Clock
 from .config.changes import Changes, changes
 from .config.settings import Config
 from .delivery import Fleet
+from .delivery.alerting import Alerting
 from .delivery.desk import RunningDesk
+from .delivery.overview import Overview
 from .ingress import HttpSettings, Ingress, IngressSettings, dedup_s
 from .journal import DiskLog, Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
@@ -36,7 +38,8 @@ from .model.lines import Lines
 from .net import NetSettings, Transport, open_transport
 from .pipeline import Acceptance, Gate, Pipeline
 from .planning import Planner
-from .telemetry import IntakeCounters, Statistics
+from .policy.alerts import ALERTS, rule_of
+from .telemetry import IntakeCounters, LoopLag, Statistics
 
 Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
 OpenTransport: TypeAlias = Callable[[NetSettings], Awaitable[Transport]]
@@ -75,6 +78,8 @@ class Engine:
         """Dead letters, replays, the life of an event; None without a journal, and before the engine is entered."""
         self.intake = Gate()
         """Where ingresses hand events on to."""
+        self._alerting = Alerting(self._fleet, self._tell, self._clock)
+        self._loop_lag = LoopLag()
         self._stack = AsyncExitStack()
         self._was_entered = False
         self._started: float | None = None
@@ -93,6 +98,9 @@ class Engine:
             await stack.enter_async_context(self._fleet)
             self._started = self._clock.monotonic()
             self._fleet.reconcile(plans, self._log)
+            self._alerting.change([rule_of(alert) for alert in self._config.alerts])
+            self._fleet.attend(self._alerting.run)
+            self._fleet.attend(self._loop_lag.run)
             if isinstance(self._log, DiskLog):
                 await self._open_desk(stack, self._log)
             self._stack = stack.pop_all()
@@ -105,13 +113,11 @@ class Engine:
         desk = RunningDesk(log, self._fleet, self._clock, engine.spec, lambda: list(self._config.destinations))
         self.desk = desk
         self._fleet.attend(desk.replayer.run)
-        await stack.enter_async_context(serve_admin(desk, self._status, Path(engine.data_dir)))
+        overview = Overview(self._fleet, log, self.statistics, self._loop_lag)
+        await stack.enter_async_context(serve_admin(desk, overview, Path(engine.data_dir)))
 
-    def _status(self) -> dict[str, Any]:
-        """For whoever asks over the socket."""
-        states = {name: one.state for name, one in self.statistics().destinations.items()}
-        journal = msgspec.to_builtins(self._log.statistics()) if isinstance(self._log, DiskLog) else None
-        return {**self.statistics().summary(), "states": states, "journal": journal}
+    async def _tell(self, line: bytes) -> None:
+        await self._pipeline.tell(line, ALERTS)
 
     async def _open_log(self, stack: AsyncExitStack) -> Log:
         engine = self._config.engine
@@ -166,6 +172,8 @@ class Engine:
         self._log.close()
         await self._log.settled()
         await self._fleet.drain(patience_s)
+        if await self._alerting.look():  # what happened at the very end
+            await self._fleet.drain(patience_s)
 
     async def shut_down(self, deadline_s: float) -> None:
         """On a signal: takes nothing more, finishes the requests under way, ends within `deadline_s`.
@@ -187,6 +195,7 @@ class Engine:
         """
         self._log.close()
         self._stopped = True
+        self._fleet.deliveries.close()
         await self._fleet.stop(deadline_s)
 
     async def leftovers(self) -> list[Envelope]:
@@ -220,7 +229,10 @@ class Engine:
         """Goes on under `config`: the next attempts are made by it. Returns what changed, and what needs a restart for it."""
         changed = changes(self._config, config)
         self._fleet.reconcile(self._planner.plans(config), self._log)
-        self._config = msgspec.structs.replace(self._config, destinations=config.destinations, network=config.network)
+        self._alerting.change([rule_of(alert) for alert in config.alerts])
+        self._config = msgspec.structs.replace(
+            self._config, destinations=config.destinations, network=config.network, alerts=config.alerts
+        )
         return changed
 
     def statistics(self) -> Statistics:

@@ -49,6 +49,14 @@ class Pipeline:
         """See `Intake`. Waits while the log has no room; raises `Closed` after the end."""
         return (await self._take(read, source))[1]
 
+    async def tell(self, line: bytes, source: str) -> None:
+        """An event of the engine itself: it is taken whatever room there is, also after the end of input."""
+        decoded = self._decoder.decode(Lines([line], range(1, 2)))
+        if decoded.lines:
+            await self._journal.take(decoded, source, always=True)
+        for rejection in decoded.rejected:
+            self._reject(rejection, source)
+
     async def submit(self, read: Lines, source: str) -> Acceptance:
         """The same, and waits until what is an event is stored. What is more than a chunk is stored as several."""
         taken = [await self._take(piece, source) for piece in pieces_of(read)]

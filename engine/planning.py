@@ -72,6 +72,7 @@ class Planner:
             backlog=settings.backlog,
             overflow=settings.overflow,
             start=settings.start,
+            owner=settings.owner,
         )
 
     def __repr__(self) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
 _MASK = "***"
 
 
@@ -37,3 +41,15 @@ class Secret:
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
         raise TypeError("a Secret is never pickled or copied to another process")
+
+
+def secrets_in(value: object) -> list[str]:
+    """Every secret in a value, however deep in Structs, tables and lists, revealed: to look for them where they must not be."""
+    if isinstance(value, Secret):
+        return [value.reveal()]
+    if isinstance(value, msgspec.Struct):
+        value = [getattr(value, name) for name in value.__struct_fields__]
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    parts = value if isinstance(value, list | tuple | set | frozenset) else ()
+    return [secret for part in parts for secret in secrets_in(part)]

@@ -6,7 +6,7 @@
 |---|---|
 | `server.py` | opens the socket at the start; loads all that is heavy when somebody asks for the first time |
 | `place.py` | where the socket is, from both sides |
-| `app.py`, `answering.py` | the resources; requests read, answers and refusals written |
+| `app.py`, `looking.py`, `answering.py` | the resources; those that only look; requests read, answers and refusals written |
 | `messages.py` | what goes over the wire, for both sides |
 | `client.py` | a `Desk` on the other side of the socket, for commands |
 

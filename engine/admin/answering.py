@@ -18,8 +18,8 @@ _log = logging.getLogger("doorstep.admin")
 
 T = TypeVar("T", bound=msgspec.Struct)
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-Handler: TypeAlias = Callable[[Request], Awaitable[msgspec.Struct | Mapping[str, Any] | None]]
-"""Returns the body of the answer; None: there is nothing to say but that it is done."""
+Handler: TypeAlias = Callable[[Request], Awaitable[msgspec.Struct | Mapping[str, Any] | Response | None]]
+"""Returns the body of the answer, or an answer that is no JSON; None: there is nothing to say but that it is done."""
 
 
 def answering(handler: Handler) -> Endpoint:
@@ -36,11 +36,13 @@ def answering(handler: Handler) -> Endpoint:
     return endpoint
 
 
-def answer(value: object) -> Response:
-    """200 with JSON, or 204."""
+def answer(value: object, status: int = 200) -> Response:
+    """JSON, or 204."""
+    if isinstance(value, Response):
+        return value
     if value is None:
         return Response(status_code=204)
-    return Response(msgspec.json.encode(value, enc_hook=_as_dict), media_type="application/json")
+    return Response(msgspec.json.encode(value, enc_hook=_as_dict), status, media_type="application/json")
 
 
 def refusal(status: int, fault: Fault) -> Response:

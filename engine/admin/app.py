@@ -2,22 +2,23 @@
 
 | resource under `/admin/v1` | GET | POST |
 |---|---|---|
-| `status` | how the engine stands | |
 | `letters` | some dead letters: the fields of `LetterQuery`, `after` and `limit` as parameters | adds `{"letters": [...]}` |
 | `letters/count` | how many, by destination and reason | |
 | `letters/purge` | | deletes those of the `LetterQuery` that is the body |
 | `letters/{id}` | one | |
 | `replays` | those that are not done | begins `{"replay": {...}, "dry_run": false}` |
 | `events/{messageId}` | the life of the events of that id | |
-| `destinations`, `destinations/{name}` | all, one | |
+| `destinations`, `destinations/{name}` | all, one: as the journal knows it, and how it does (`live`) | |
 | `destinations/{name}/parked` | some of what waits: `after` and `limit` as parameters | |
 | `destinations/{name}/pause`, `resume`, `forget` | | does it |
+
+What only looks is in `looking.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,14 +29,16 @@ from starlette.routing import Route
 
 from ..journal.desk import BATCH, Desk, DestinationRow, LetterQuery, Replay
 from ..journal.records import DeadLetter
+from ..telemetry import Observation
+from ..telemetry.report import destination_as_json
 from .answering import Handler, answering, body_as, http_refusal, parameters_as
+from .looking import Looks, looking_routes
 from .messages import (
     PREFIX,
     Begin,
     Begun,
     Counted,
     Counts,
-    Destinations,
     Letters,
     Lives,
     Page,
@@ -48,11 +51,11 @@ from .messages import (
 Asked = TypeVar("Asked", Page, ParkedPage)
 
 
-def admin_app(desk: Desk, status: Callable[[], Mapping[str, Any]]) -> Starlette:
-    """The ASGI application. `status` is how the engine stands, as something msgspec can write as JSON."""
-    resources = _Resources(desk, status)
+def admin_app(desk: Desk, looks: Looks) -> Starlette:
+    """The ASGI application. `looks` is how the engine stands."""
+    resources = _Resources(desk, looks)
     routes = [
-        _route("GET", "/status", resources.status),
+        *looking_routes(looks),
         _route("GET", "/letters", resources.letters),
         _route("POST", "/letters", resources.add),
         _route("GET", "/letters/count", resources.count),
@@ -78,11 +81,8 @@ def _route(method: str, path: str, handler: Handler) -> Route:
 
 
 class _Resources:
-    def __init__(self, desk: Desk, status: Callable[[], Mapping[str, Any]]) -> None:
-        self._desk, self._status = desk, status
-
-    async def status(self, request: Request) -> Mapping[str, Any]:
-        return self._status()
+    def __init__(self, desk: Desk, looks: Looks) -> None:
+        self._desk, self._looks = desk, looks
 
     # Dead letters ------------------------------------------------------------------------------------------------
 
@@ -117,15 +117,20 @@ class _Resources:
 
     # Destinations ------------------------------------------------------------------------------------------------
 
-    async def destinations(self, request: Request) -> Destinations:
-        return Destinations(await self._desk.destinations())
+    async def destinations(self, request: Request) -> Mapping[str, Any]:
+        return {"destinations": await self._rows()}
 
-    async def destination(self, request: Request) -> DestinationRow:
+    async def destination(self, request: Request) -> Mapping[str, Any]:
         name = request.path_params["name"]
-        for row in await self._desk.destinations():
-            if row.name == name:
+        for row in await self._rows():
+            if row["name"] == name:
                 return row
         raise LookupError(f"no destination {name}")
+
+    async def _rows(self) -> list[dict[str, Any]]:
+        """As the journal knows them, and how those do that are served."""
+        live = (await self._looks.report()).destinations
+        return [_row(row, live.get(row.name)) for row in await self._desk.destinations()]
 
     async def parked(self, request: Request) -> Parked:
         page = _bounded(parameters_as(request, ParkedPage))
@@ -145,6 +150,10 @@ def _bounded(page: Asked) -> Asked:
     if not 1 <= page.limit <= BATCH:
         raise msgspec.ValidationError(f"Expected 1 to {BATCH} - at `$.limit`")
     return page
+
+
+def _row(row: DestinationRow, live: Observation | None) -> dict[str, Any]:
+    return {**msgspec.to_builtins(row), "live": destination_as_json(live) if live else None}
 
 
 def _plain(query: LetterQuery) -> LetterQuery:

@@ -5,8 +5,8 @@ Each question has a connection of its own: it costs 0.1 ms, and none can break b
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ import msgspec
 from ..errors import DoorstepError
 from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
 from ..journal.records import DeadLetter, ParkedEvent
+from ..telemetry import Delivery, Missed
 from .messages import (
     PREFIX,
     Begun,
@@ -28,6 +29,7 @@ from .messages import (
     Letters,
     Lives,
     Parked,
+    RecentDeliveries,
     Refusal,
     Replays,
     error_of,
@@ -69,6 +71,32 @@ class RemoteDesk:
     async def status(self, timeout_s: float | None = None) -> dict[str, Any]:
         """How the engine stands."""
         return await self._get("/status", dict[str, Any], timeout_s=timeout_s)
+
+    # What is delivered -------------------------------------------------------------------------------------------
+
+    async def deliveries(
+        self, destination: str | None = None, *, limit: int = 50, failed: bool = False
+    ) -> list[Delivery]:
+        """Recent attempts, the newest first."""
+        parameters: list[tuple[str, object]] = [("limit", limit), ("failed", str(failed).lower())]
+        parameters += [("destination", destination)] if destination is not None else []
+        return (await self._get("/deliveries", RecentDeliveries, parameters)).deliveries
+
+    async def follow(self, destination: str | None = None, *, last: int = 0) -> AsyncGenerator[Delivery | Missed, None]:
+        """The `last` attempts and those to come, until the engine ends. Close it (`aclosing`)."""
+        parameters = [("last", str(last)), *([("destination", destination)] if destination is not None else [])]
+        url = _url(f"/deliveries/stream?{urlencode(parameters)}")
+        with _translated():
+            async with self._pool.stream("GET", url, headers=[("Host", "localhost")], extensions=_TIMEOUTS) as response:
+                if response.status >= 300:
+                    await response.aread()
+                    raise _error(response)
+                rest = b""
+                async with aclosing(response.aiter_stream()) as stream:
+                    async for data in stream:
+                        *lines, rest = (rest + data).split(b"\n")
+                        for line in lines:
+                            yield _heard(line)
 
     # Dead letters ------------------------------------------------------------------------------------------------
 
@@ -142,18 +170,35 @@ class RemoteDesk:
         return msgspec.json.decode(await self._ask("POST", path, body) or b"null", type=kind)
 
     async def _ask(self, method: str, target: str, body: bytes, timeout_s: float | None = None) -> bytes:
-        url = httpcore2.URL(scheme="http", host="localhost", port=None, target=PREFIX + target)
         headers = [("Host", "localhost"), ("Content-Length", str(len(body)))]
         timeout = {"timeout": {"connect": ANSWER_S, "read": timeout_s}}
-        try:
-            response = await self._pool.request(method, url, headers=headers, content=body, extensions=timeout)
-        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-            raise NotRunning(f"no engine answers: {error}") from None
-        except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
-            raise Unanswered(f"the engine gave no answer: {str(error) or type(error).__name__}") from None
+        with _translated():
+            response = await self._pool.request(method, _url(target), headers=headers, content=body, extensions=timeout)
         if response.status >= 300:
             raise _error(response)
         return response.content
+
+
+_TIMEOUTS = {"timeout": {"connect": ANSWER_S, "read": None}}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+        raise NotRunning(f"no engine answers: {error}") from None
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+        raise Unanswered(f"the engine gave no answer: {str(error) or type(error).__name__}") from None
+
+
+def _url(target: str) -> httpcore2.URL:
+    return httpcore2.URL(scheme="http", host="localhost", port=None, target=PREFIX + target)
+
+
+def _heard(line: bytes) -> Delivery | Missed:
+    fields = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    return msgspec.json.decode(line, type=Missed if "missed" in fields else Delivery)
 
 
 def _error(response: httpcore2.Response) -> Exception:

@@ -5,11 +5,14 @@ Bytes are base64. Refusals are `{"error": {"code": ..., "message": ...}}`; `REFU
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from ..errors import FqlError, JournalError, JournalFull
 from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
 from ..journal.records import DeadLetter, ParkedEvent
+from ..telemetry import Delivery
 
 PREFIX = "/admin/v1"
 MAX_BODY_BYTES = 32 * 2**20
@@ -96,6 +99,27 @@ class Destinations(msgspec.Struct, frozen=True):
     """All that the journal knows."""
 
     destinations: list[DestinationRow]
+
+
+class StreamQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose deliveries (all, if it says nothing), and how many past ones first."""
+
+    destination: str | None = None
+    last: Annotated[int, msgspec.Meta(ge=0, le=500)] = 0
+
+
+class DeliveryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of the attempts that are still known."""
+
+    destination: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
+    failed: bool = False
+
+
+class RecentDeliveries(msgspec.Struct, frozen=True):
+    """Attempts, the newest first."""
+
+    deliveries: list[Delivery]
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

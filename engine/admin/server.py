@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from ..journal.desk import Desk
     from ..net.serving import Serve
     from ..net.serving.listening import Serving
+    from .looking import Looks
 
 _log = logging.getLogger("doorstep.admin")
 
-Status: TypeAlias = Callable[[], Mapping[str, Any]]
 
 GRACE_S = 0.5
 """For answers that are under way at the end."""
 
 
-def serve_admin(desk: Desk, status: Status, folder: Path) -> AdminServer:
-    """Serves `desk` to this user's commands while the block runs: `async with serve_admin(desk, status, Path(data_dir)): ...`
+def serve_admin(desk: Desk, looks: Looks, folder: Path) -> AdminServer:
+    """Serves `desk` to this user's commands while the block runs: `async with serve_admin(desk, looks, Path(data_dir)): ...`
 
-    `status` is how the engine stands, as something msgspec can write as JSON. The caller holds the lock of `folder`.
+    `looks` is how the engine stands. The caller holds the lock of `folder`.
     """
-    return AdminServer(desk, status, folder)
+    return AdminServer(desk, looks, folder)
 
 
 class AdminServer:
@@ -50,8 +50,8 @@ class AdminServer:
 
     _tasks: TaskGroup
 
-    def __init__(self, desk: Desk, status: Status, folder: Path) -> None:
-        self._desk, self._status, self._folder = desk, status, folder
+    def __init__(self, desk: Desk, looks: Looks, folder: Path) -> None:
+        self._desk, self._looks, self._folder = desk, looks, folder
         self._place: Place | None = None
         self._stop = anyio.Event()
         self._is_loaded = False
@@ -90,7 +90,7 @@ class AdminServer:
     async def _serve(self, listener: socket.socket) -> None:
         try:
             await anyio.wait_readable(listener)
-            load = partial(_load, sniffio.current_async_library(), self._desk, self._status)
+            load = partial(_load, sniffio.current_async_library(), self._desk, self._looks)
             serve, serving = await anyio.to_thread.run_sync(load)
             self._is_loaded = True
             await serve(serving(listeners=[listener], stop=self._stop, grace_s=GRACE_S))
@@ -100,11 +100,11 @@ class AdminServer:
             listener.close()
 
 
-def _load(library: str, desk: Desk, status: Status) -> tuple[Serve, Callable[..., Serving]]:
+def _load(library: str, desk: Desk, looks: Looks) -> tuple[Serve, Callable[..., Serving]]:
     from ..net.serving import ConnectionLimits, Watches, serve_on
     from ..net.serving.listening import Serving
     from .app import admin_app
     from .messages import MAX_HEAD_BYTES
 
     watches = Watches(ConnectionLimits(head_bytes=MAX_HEAD_BYTES), LoopTime())
-    return serve_on(library), partial(Serving, app=admin_app(desk, status), watches=watches)
+    return serve_on(library), partial(Serving, app=admin_app(desk, looks), watches=watches)

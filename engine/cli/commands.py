@@ -31,6 +31,8 @@ COMMANDS = {
     "map": "Reshapes events by a mapping.",
     "new": "Makes a working template, with its test.",
     "demo": "Shows the engine at work, with no set-up at all.",
+    "status": "Shows how a running engine stands.",
+    "tail": "Shows deliveries as they happen.",
     "explain": "Shows what became of one event, everywhere.",
     "dlq": "Dead letters: counts, shows, exports, sends again, deletes them.",
     "replay": "Sends events of the journal to one destination again.",
@@ -40,8 +42,8 @@ COMMANDS = {
     "journal": "Checks a journal; rescues what a damaged one holds.",
 }
 """Each is in the module of its name, under its name."""
-ALIASES = {"validate": "check", "catalog": "catalogue"}
-LATER = {"new function", "status", "tail", "tap"}
+ALIASES = {"validate": "check", "catalog": "catalogue", "tap": "tail"}
+LATER = {"new function"}
 """Commands that are documented for later versions: to say so is more than to guess at a slip of the hand."""
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""

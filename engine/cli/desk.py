@@ -6,7 +6,7 @@ options -> Place -> open_desk -> Desk -> what was asked -> stdout
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,7 +15,7 @@ import anyio
 import click
 import msgspec
 
-from ..admin.client import NotRunning, Unanswered, connect
+from ..admin.client import NotRunning, RemoteDesk, Unanswered, connect
 from ..config import load_config
 from ..errors import ConfigError, Problem
 from ..journal.desk import Desk
@@ -38,6 +38,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     spec: Literal["segment", "any"] = "segment"
     known: frozenset[str] = frozenset()
     """The destinations that are configured."""
+    owners: Mapping[str, str] = {}
+    """Who is asked about them."""
 
 
 class Refused(click.ClickException):
@@ -78,6 +80,7 @@ def place_of(configs: tuple[str, ...], data_dir: str | None) -> Place:
         folder=Path(data_dir or config.engine.data_dir),
         spec=config.engine.spec,
         known=frozenset(config.destinations),
+        owners={name: one.owner for name, one in config.destinations.items() if one.owner},
     )
 
 
@@ -113,11 +116,27 @@ def ask(place: Place, question: Callable[[Desk], Awaitable[T]]) -> T:
         async with open_desk(place) as desk:
             return await question(desk)
 
+    return _run(main)
+
+
+def ask_engine(place: Place, question: Callable[[RemoteDesk], Awaitable[T]]) -> T:
+    """The same of what only an engine that runs can say. Raises Missing if none does."""
+
+    async def main() -> T:
+        async with connect(place.folder) as desk:
+            return await question(desk)
+
+    return _run(main)
+
+
+def _run(main: Callable[[], Awaitable[T]]) -> T:
     try:
         return anyio.run(main)
     except LookupError as error:
         if type(error) is not LookupError:  # a slip of ours
             raise
         raise Missing(str(error)) from error
+    except NotRunning as error:
+        raise Missing("no engine runs there; `doorstep run` starts one") from error
     except Unanswered as error:
         raise Silent(str(error)) from error

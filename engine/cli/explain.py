@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from ..journal.desk import Life, Story
@@ -35,11 +37,12 @@ def explain_command(
 
     An event without messageId goes by its idempotency key. Exit code 3: the journal does not know it.
     """
-    lives = ask(place_of(configs, data_dir), lambda desk: desk.explain(message_id))
+    place = place_of(configs, data_dir)
+    lives = ask(place, lambda desk: desk.explain(message_id))
     if form == "json":
         click.echo(as_json(lives))
     else:
-        click.echo("\n\n".join(_life(life, message_id) for life in lives) or _unheard(message_id))
+        click.echo("\n\n".join(_life(life, message_id, place.owners) for life in lives) or _unheard(message_id))
     if not lives:
         ctx.exit(exits.INCOMPLETE)
 
@@ -48,14 +51,15 @@ def _unheard(message_id: str) -> str:
     return f"{message_id}: not in this journal: it was never accepted, or it is older than what is kept"
 
 
-def _life(life: Life, asked: str) -> str:
+def _life(life: Life, asked: str, owners: Mapping[str, str]) -> str:
     where = f" from {life.source}" if life.source else ""
     lines = [
         f"{life.message_id or asked}, event {life.number}",
         f"  {moment(life.received)}  received{where}, and stored",
     ]
     for story in life.stories:
-        lines += [f"  {story.destination}: {_state(story)}", *(f"    {line}" for line in _happened(story))]
+        owner = f" (owner: {owners[story.destination]})" if story.destination in owners else ""
+        lines += [f"  {story.destination}{owner}: {_state(story)}", *(f"    {line}" for line in _happened(story))]
     return "\n".join(lines)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -32,12 +33,17 @@ def print_summary(statistics: Statistics) -> None:
 
 def headline(statistics: Statistics) -> str:
     """What came in, in one line."""
-    took_s = statistics.duration_s
-    rate = f", {statistics.received / took_s:,.0f} a second" if took_s > 0 else ""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in statistics.rejected.items())
-    rejected = f", rejected {sum(statistics.rejected.values()):,} ({reasons})" if reasons else ""
-    duplicates = f", duplicates {statistics.duplicates:,}" if statistics.duplicates else ""
-    return f"received {statistics.received:,}, accepted {statistics.accepted:,}{rejected}{duplicates} in {took_s:.1f} s{rate}"
+    return headline_of(statistics.summary())
+
+
+def headline_of(summary: Mapping[str, Any]) -> str:
+    """The same of a summary."""
+    took_s, received = summary["duration_s"], summary["received"]
+    rate = f", {received / took_s:,.0f} a second" if took_s > 0 else ""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in summary["rejected"].items())
+    rejected = f", rejected {sum(summary['rejected'].values()):,} ({reasons})" if reasons else ""
+    duplicates = f", duplicates {summary['duplicates']:,}" if summary["duplicates"] else ""
+    return f"received {received:,}, accepted {summary['accepted']:,}{rejected}{duplicates} in {took_s:.1f} s{rate}"
 
 
 def destinations_table(statistics: Statistics) -> Table:
@@ -54,7 +60,13 @@ def destinations_table(statistics: Statistics) -> Table:
 
 def state_of(one: DestinationStatistics) -> Text:
     """Its state in a word and a colour."""
-    return Text(_WORDS.get(one.state, one.state), style=_STYLES.get(one.state, ""))
+    return state_text(one.state)
+
+
+def state_text(state: str, reason: str | None = None) -> Text:
+    """The same, with the reason if there is one."""
+    word = _WORDS.get(state, state)
+    return Text(f"{word}: {reason}" if reason else word, style=_STYLES.get(state, ""))
 
 
 def milliseconds(value: float | None) -> str:

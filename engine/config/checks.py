@@ -18,6 +18,7 @@ from ..net.networks import network_problem
 from ..net.settings import TlsSettings
 from ..net.tls import tls_context
 from ..net.wire import parse_proxy
+from ..policy.alerts import ALERTS, parse_condition
 from ..policy.retry import RetrySettings, plan_of
 from ..routing import compile_fql
 from ..secret import Secret
@@ -82,7 +83,7 @@ def check_ingresses(builder: Builder, tree: dict[str, Any]) -> set[str]:
     tables = [table for table in written if isinstance(table, dict)] if isinstance(written, list) else []
     _check_keys(builder, names)
     keys = [key for table in tables for key in _keys_of(table)]
-    return {PROGRAM, *names, *(str(table.get("name", table.get("type"))) for table in [*tables, *keys])}
+    return {PROGRAM, ALERTS, *names, *(str(table.get("name", table.get("type"))) for table in [*tables, *keys])}
 
 
 def _keys_of(ingress: dict[str, Any]) -> list[dict[str, Any]]:
@@ -225,6 +226,41 @@ def _check_way(builder: Builder, path: Path) -> None:
 def _adopt(builder: Builder, path: Path, error: ConfigError) -> None:
     for problem in error.problems:
         builder.report((*path, *problem.path.split(".")), problem.message)
+
+
+# Alerts --------------------------------------------------------------------------------------------------------------
+
+
+def check_alerts(builder: Builder, tree: dict[str, Any]) -> None:
+    """Each goes to a destination that there is and that takes alerts, and says what there can be told."""
+    names = [name for name, _ in _tables(tree, "destinations")]
+    written = tree.get("alerts")
+    for number in range(len(written) if isinstance(written, list) else 0):
+        path: Path = ("alerts", number)
+        to, on = (builder.built.get((*path, key)) for key in ("to", "on"))
+        if isinstance(to, str) and to:
+            _check_receiver(builder, (*path, "to"), to, names)
+        for index, text in enumerate(on if isinstance(on, tuple) else ()):
+            _check_condition(builder, (*path, "on", index), text)
+
+
+def _check_condition(builder: Builder, path: Path, text: str) -> None:
+    try:
+        parse_condition(text)
+    except ValueError as error:
+        builder.report(path, str(error))
+
+
+def _check_receiver(builder: Builder, path: Path, to: str, names: list[str]) -> None:
+    if to not in names:
+        builder.report(path, f"no destination is named {toml(to)}{nearest(to, names)}")
+        return
+    sources = builder.built.get(("destinations", to, "sources"))
+    if isinstance(sources, tuple) and ALERTS not in sources:
+        message = f'{toml(to)} takes nothing from "{ALERTS}"; add that to destinations.{to}.sources'
+        builder.report(path, message)
+    if builder.built.get(("destinations", to, "enabled")) is False:
+        builder.report(path, f"{toml(to)} is not enabled: nobody would be told")
 
 
 def _tables(tree: dict[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:

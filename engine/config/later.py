@@ -16,7 +16,6 @@ _LATER = "is not in this version yet; until then leave it out"
 _KEYS: dict[tuple[str, ...], str] = {
     ("destinations", "*", "source"): _LATER,
     ("functions",): _LATER,
-    ("alerts",): _LATER,
 }
 """`*` is any name or index."""
 

@@ -16,7 +16,7 @@ from msgspec import inspect
 from ..catalogue import Catalogue
 from ..errors import ConfigError, Problem
 from .build import Builder
-from .checks import check_destinations, check_engine, check_ingresses, check_network
+from .checks import check_alerts, check_destinations, check_engine, check_ingresses, check_network
 from .destinations import apply_type
 from .document import Document, overlay, parse, read, resolve
 from .later import marked, not_yet
@@ -72,6 +72,7 @@ def _build(document: Document, catalogue: Catalogue) -> tuple[Config | None, lis
     check_engine(builder, document.tree)
     check_network(builder)
     check_destinations(builder, tree, check_ingresses(builder, tree))
+    check_alerts(builder, tree)
     if not isinstance(config, Config) or builder.problems:
         return None, builder.problems
     return msgspec.structs.replace(config, destinations=destinations), []

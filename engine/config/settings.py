@@ -14,6 +14,7 @@ from msgspec import Meta
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
 from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
 from ..net.settings import NetworkSettings, TlsSettings
+from ..policy.alerts import AlertSettings
 from ..policy.breaker import BreakerSettings
 from ..policy.limiter import RateSettings
 from ..policy.retry import RetrySettings
@@ -217,3 +218,7 @@ class Config(Settings, frozen=True, kw_only=True):
     destinations: Annotated[
         dict[str, DestinationSettings], Meta(description="Where events go, each under a name of yours; at least one.")
     ] = msgspec.field(default_factory=dict)
+    alerts: Annotated[
+        tuple[AlertSettings, ...],
+        Meta(description="Who is told when a destination needs somebody; absent: the log alone."),
+    ] = ()

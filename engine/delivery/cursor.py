@@ -100,6 +100,12 @@ class Cursor:
         """The first chunk that an earlier life had taken and this one has not read yet."""
         return next((first for first in self._firsts if self._open[first].chunk is None), None)
 
+    @property
+    def oldest(self) -> Envelope | None:
+        """The first event that is taken and not settled; None if there is none, or it has not been read again."""
+        place = self._open[self._firsts[0]] if self._firsts else None
+        return place.chunk.envelopes[place.flags.index(0)] if place and place.chunk else None
+
     def position(self) -> Position:
         """As it is written."""
         return Position(self.scan, tuple([open_chunk(first, self._open[first].flags) for first in self._firsts]))

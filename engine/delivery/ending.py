@@ -14,6 +14,7 @@ from ..journal.records import Try, joined
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.outcome import Failure
+from ..policy.alerts import ALERTS
 from .left import End
 from .parked import Parked
 from .sender import Sorted
@@ -33,7 +34,7 @@ def end(
     if not envelopes:
         return
     if not state.ways:
-        _count(state, how, reason, len(envelopes))
+        _count(state, how, reason, envelopes)
         _settle(state, work, envelopes, now)
         return
     final: list[Envelope] = []
@@ -43,20 +44,22 @@ def end(
         if ended is None:
             onward.append(envelope)
         else:
-            _count(state, *ended, 1)
+            _count(state, *ended, [envelope])
             final.append(envelope)
     if onward:
         state.go_on(work, onward, now)
     _settle(state, work, final, now)
 
 
-def _count(state: DestinationState, how: End, reason: str, count: int) -> None:
+def _count(state: DestinationState, how: End, reason: str, envelopes: Sequence[Envelope]) -> None:
+    counters, count = state.counters, len(envelopes)
     if how == "delivered":
-        state.counters.count_delivered(count)
+        counters.count_delivered(count)
     elif how == "filtered":
-        state.counters.count_filtered(reason, count)
+        counters.count_filtered(reason, count)
     else:
-        state.counters.count_dead(reason, count)
+        counters.count_dead(reason, count)
+        counters.dead_alerts += sum(envelope.receipt.source == ALERTS for envelope in envelopes)
 
 
 def _settle(state: DestinationState, work: Work, envelopes: Sequence[Envelope], now: float) -> None:
@@ -89,8 +92,9 @@ def bury(state: DestinationState, work: Work, envelope: Envelope, failure: Failu
     action = work.batch.action
     tries, mapping = _history(work, envelope), state.ways.mapping(action)
     state.account.bury(envelope, failure, tries, work.version, action=action, mapping=mapping)
+    state.counters.classify(failure.reason, failure.fault.value)
     end(state, work, [envelope], "dead", now, failure.reason)
-    say_by_tens(state, "events were given up", state.counters.dead.get(failure.reason, 1), failure)
+    say_by_tens(state, "events were given up", state.counters.dead_of(failure.reason), failure)
 
 
 def give_up(state: DestinationState, work: Work, failure: Failure, now: float) -> None:

@@ -16,10 +16,11 @@ from ..clock import Clock
 from ..journal.log import Log
 from ..model.envelope import Chunk, Envelope
 from ..routing.table import RoutingTable
-from ..telemetry import DestinationStatistics
+from ..telemetry import Deliveries, DestinationStatistics, Observation
 from .actor import Actor
 from .alarm import Alarm
 from .backlog import LOOK_EVERY_S, Backlog
+from .observing import observe, waiting_since
 from .plan import OpenTransport, Plan
 from .preparing import PreparingSender
 from .sender import Sender, sender_for
@@ -44,6 +45,8 @@ class Fleet:
         self._open_transport = open_transport
         self._clock = clock
         self._random = random
+        self.deliveries = Deliveries()
+        """The delivery log."""
         self._served: dict[str, _Served] = {}
         self._removed: list[DestinationState] = []
         self._table = RoutingTable([])
@@ -116,7 +119,8 @@ class Fleet:
 
     def _start(self, plan: Plan, log: Log) -> _Served:
         account = log.account(plan.name, oldest=plan.start == "oldest")
-        state = DestinationState(plan, account, partial(self._scan, plan.name), self._clock, self._random)
+        scan = partial(self._scan, plan.name)
+        state = DestinationState(plan, account, scan, self._clock, self._random, self.deliveries)
         if account.is_new:
             state.counters.offered = log.end - account.position.scan
         else:
@@ -126,6 +130,7 @@ class Fleet:
     def _remove(self, name: str) -> None:
         """It pins nothing any more, and stops. What it then has left is dropped (`_watch`); its numbers stay."""
         gone = self._served.pop(name)
+        self.deliveries.forget(name)
         gone.supervisor.stop()
         gone.state.account.close()
         self._removed.append(gone.state)
@@ -137,7 +142,7 @@ class Fleet:
         plan, tokens = state.plan, state.tokens
 
         def make_actor() -> Actor:
-            sender: Sender = sender_for(plan, self._open_transport, self._clock, tokens)
+            sender: Sender = sender_for(plan, self._open_transport, self._clock, state.attempts, tokens)
             if plan.preparation:
                 sender = PreparingSender(sender, plan.preparation, state.ways)
             return Actor(state, sender, self._clock)
@@ -233,6 +238,16 @@ class Fleet:
             name, before = state.plan.name, state.statistics(now)
             statistics[name] = statistics[name].plus(before) if name in statistics else before
         return statistics
+
+    async def observe(self) -> Mapping[str, Observation]:
+        """The same numbers, and a closer look at each destination that is served."""
+        since = {name: await waiting_since(served.state) for name, served in list(self._served.items())}
+        seen = {}
+        for name, statistics in self.statistics().items():  # in one step, so that all numbers are of one moment
+            state = self.state_of(name)
+            one = observe(state, since.get(name)) if state else Observation(statistics=statistics)
+            seen[name] = msgspec.structs.replace(one, statistics=statistics)
+        return seen
 
     def __repr__(self) -> str:
         return f"<Fleet of {len(self._served)} destinations>"

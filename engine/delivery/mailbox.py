@@ -68,6 +68,11 @@ class Mailbox:
             self.take_nowait()
         self.next = max(self.next, before)
 
+    @property
+    def oldest(self) -> Envelope | None:
+        """The event that is taken next."""
+        return self._chunks[0].envelopes[0] if self._chunks else None
+
     def take_all(self) -> list[Envelope]:
         """All events in it, in order. It is empty afterwards."""
         envelopes = [envelope for chunk in self._chunks for envelope in chunk.envelopes]

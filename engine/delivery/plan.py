@@ -43,6 +43,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     backlog: BacklogSettings = BacklogSettings()
     overflow: Overflow = "block"
     start: Literal["now", "oldest"] = "now"
+    owner: str | None = None
+    """Who is asked when it fails."""
 
     @property
     def name(self) -> str:

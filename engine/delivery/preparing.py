@@ -69,7 +69,8 @@ class PreparingSender:
         envelopes = [batch.envelopes[position] for position in left]
         places = list(left)
         if self._does.without_fields is not None:
-            envelopes = [_with_line(envelope, self._does.without_fields(envelope.line)) for envelope in envelopes]
+            made: Inserted = [self._does.without_fields(envelope.line) for envelope in envelopes]
+            places, envelopes = self._inserted(places, envelopes, made, outcomes)
         for inserter in self._does.inserters:
             if envelopes:
                 made = await inserter.transform(Batch(envelopes, batch.action))
@@ -111,10 +112,6 @@ class PreparingSender:
 
 
 NO_CONSENT = Filtered("consent")
-
-
-def _with_line(envelope: Envelope, line: bytes) -> Envelope:
-    return envelope if line is envelope.line else msgspec.structs.replace(envelope, line=line)
 
 
 def _of_whole(batch: Batch, left: Sequence[int], outcomes: dict[int, Outcome], rest: Attempted | None) -> Attempted:

@@ -19,6 +19,7 @@ from ..model.outcome import Failure, Filtered, Outcome, Verdict
 from ..net.transport import Transport
 from ..sdk.actions import ActionDestination, Item
 from ..sdk.destination import Destination, RequestDestination, Sink
+from ..telemetry import Attempts
 from .authority import Tokens
 from .plan import OpenTransport, Plan
 
@@ -61,13 +62,15 @@ class Sender(Protocol):
     async def close(self) -> None: ...
 
 
-def sender_for(plan: Plan, open_transport: OpenTransport, clock: Clock, tokens: Tokens | None = None) -> Sender:
-    """The sender for the plan's kind of destination."""
+def sender_for(
+    plan: Plan, open_transport: OpenTransport, clock: Clock, attempts: Attempts, tokens: Tokens | None = None
+) -> Sender:
+    """The sender for the plan's kind of destination. `attempts` sees what it sends."""
     destination: Destination[Any] = plan.destination
     if isinstance(destination, ActionDestination):
-        return ActionSender(destination, plan, open_transport, clock, tokens)
+        return ActionSender(destination, plan, open_transport, clock, attempts, tokens)
     if isinstance(destination, RequestDestination):
-        return RequestSender(destination, plan, open_transport, clock, tokens)
+        return RequestSender(destination, plan, open_transport, clock, attempts, tokens)
     if isinstance(destination, Sink):
         return SinkSender(destination, plan.timeout_s)
     raise TypeError(f"{type(destination).__name__} is neither a RequestDestination nor a Sink")
@@ -84,12 +87,14 @@ class _HttpSender:
         plan: Plan,
         open_transport: OpenTransport,
         clock: Clock,
+        attempts: Attempts,
         tokens: Tokens | None,
     ) -> None:
         self._sign = destination.sign
         self._open_transport = partial(open_transport, plan)
         self._timeout_s = plan.timeout_s
         self._clock = clock
+        self._attempts = attempts
         self._tokens = tokens
 
     async def open(self) -> None:
@@ -115,7 +120,11 @@ class _HttpSender:
             return Failure(error.fault, error.code, detail=str(error))
 
     async def _send(self, request: Request, batch: Batch) -> Response:
-        return await self._transport.send(self._sign(request, batch, self._clock.utc()), self._timeout_s)
+        signed = self._sign(request, batch, self._clock.utc())
+        self._attempts.sent(batch, signed)
+        response = await self._transport.send(signed, self._timeout_s)
+        self._attempts.answered(batch, response)
+        return response
 
 
 class RequestSender(_HttpSender):
@@ -127,9 +136,10 @@ class RequestSender(_HttpSender):
         plan: Plan,
         open_transport: OpenTransport,
         clock: Clock,
+        attempts: Attempts,
         tokens: Tokens | None = None,
     ) -> None:
-        super().__init__(destination, plan, open_transport, clock, tokens)
+        super().__init__(destination, plan, open_transport, clock, attempts, tokens)
         self._destination = destination
 
     async def attempt(self, batch: Batch) -> Attempted:
@@ -172,9 +182,10 @@ class ActionSender(_HttpSender):
         plan: Plan,
         open_transport: OpenTransport,
         clock: Clock,
+        attempts: Attempts,
         tokens: Tokens | None = None,
     ) -> None:
-        super().__init__(destination, plan, open_transport, clock, tokens)
+        super().__init__(destination, plan, open_transport, clock, attempts, tokens)
         self._destination = destination
 
     async def attempt(self, batch: Batch) -> Attempted:

@@ -52,6 +52,7 @@ def conclude(
 
 
 def _judge(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, verdict: Verdict, now: float) -> None:
+    _observe(state, work, verdict, now)
     if not isinstance(verdict, Failure) or verdict.sent:
         state.counters.attempts += 1
         state.counters.retried += work.attempted
@@ -67,6 +68,19 @@ def _judge(state: DestinationState, work: Work, permit: Permit, breaker: Breaker
         end(state, work, work.batch.envelopes, "delivered", now)
     else:
         _outcomes(state, work, work.batch.envelopes, verdict, now)
+
+
+def _observe(state: DestinationState, work: Work, verdict: Verdict, now: float) -> None:
+    """For the delivery log, and what is measured once an attempt."""
+    state.attempts.ended(
+        work.batch,
+        verdict,
+        began=work.began,
+        now=now,
+        utc=state.clock.utc(),
+        tries=work.tries + 1,
+        again=work.attempted,
+    )
 
 
 def _note(state: DestinationState, work: Work, verdict: Verdict) -> None:
@@ -143,6 +157,7 @@ def _check(state: DestinationState, work: Work, attempted: object) -> None:
 
 def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, now: float) -> None:
     """The actor died of this work: a batch is bisected, an event alone gets three chances."""
+    state.attempts.lost(work.batch)
     breaker.release(permit)
     if len(work.batch) > 1:
         bisect(state, work, now)
@@ -156,6 +171,7 @@ def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breake
 
 def abandoned(state: DestinationState, work: Work, permit: Permit | None, breaker: Breaker, now: float) -> None:
     """The attempt was cut short, or never begun: nothing is known, so it is as if it had not been."""
+    state.attempts.lost(work.batch)
     if permit is not None:
         breaker.release(permit)
     state.put_back(work, now)
@@ -227,8 +243,7 @@ def _proven(state: DestinationState, work: Work, now: float) -> None:
 
 
 def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float) -> None:
-    state.counters.count_failed(failure.reason)
-    say_by_tens(state, "attempts fail", state.counters.failed[failure.reason], failure)
+    say_by_tens(state, "attempts fail", state.counters.count_failed(failure.reason), failure)
     if failure.fault is Fault.TRANSIENT:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.FUNCTION:

@@ -29,7 +29,8 @@ from ..policy.restart import RestartBudget
 from ..policy.retry import RetrySchedule
 from ..policy.window import BatchWindow
 from ..sdk.destination import Destination
-from ..telemetry import Counters, DestinationStatistics
+from ..secret import secrets_in
+from ..telemetry import Attempts, Counters, Deliveries, DestinationStatistics
 from .alarm import Alarm
 from .authority import Tokens, tokens_for
 from .careful import Careful
@@ -53,7 +54,15 @@ Scan: TypeAlias = Callable[[Chunk], "list[str | None] | None"]
 class DestinationState:
     """One destination. `scan` gives the routing table's reasons for a chunk (None: all of it goes through)."""
 
-    def __init__(self, plan: Plan, account: Account, scan: Scan, clock: Clock, random: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        account: Account,
+        scan: Scan,
+        clock: Clock,
+        random: Callable[[], float],
+        deliveries: Deliveries | None = None,
+    ) -> None:
         now = clock.monotonic()
         self.account = account
         self.clock = clock
@@ -67,6 +76,7 @@ class DestinationState:
         self.blame = Blame()
         self.budget = RestartBudget(random)
         self.counters = Counters()
+        self.attempts = Attempts(plan.name, deliveries or Deliveries())
         self.turn = Turn()
         """Whoever has it chooses, and is the one who sleeps on `alarm`; also while one plan's actor ends and another's begins."""
         self.alarm = Alarm()
@@ -126,6 +136,7 @@ class DestinationState:
 
     def _adopt(self, plan: Plan, now: float) -> None:
         self.plan = plan
+        self.attempts.mask.learn(secrets_in((plan.destination.settings, plan.net.proxy)))
         rate = plan.rate
         self.tokens = tokens_for(plan.destination, self.tokens, self.clock)
         self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)

@@ -106,7 +106,8 @@ class Committer:
         """Events that could not be stored before the end."""
         self.is_full = False
         """The disk is: events wait."""
-        self._store, self._writer, self._clock, self._limits = store, writer, clock, limits
+        self.limits = limits
+        self._store, self._writer, self._clock = store, writer, clock
         self._stored = stored
         self._waiting: deque[Taken] = deque()
         self._under_way: list[Taken] = []
@@ -154,6 +155,16 @@ class Committer:
     async def write_down(self, account: DiskAccount) -> None:
         """Writes what was noted of it, at once, and returns when that is durable."""
         self.note(account)
+        await self._written_all()
+
+    async def sync(self) -> None:
+        """Writes something, and returns when it is durable: that shows whether anything can be."""
+        for account in self._positions:
+            self.note(account)
+            break
+        await self._written_all()
+
+    async def _written_all(self) -> None:
         written = anyio.Event()
         self._writing_down.append(written)
         self._flush_now()
@@ -178,7 +189,7 @@ class Committer:
         """Events wait because `max_journal_bytes` is used up."""
         if not self._waiting or not self.used_bytes:
             return False
-        return self.used_bytes + self._waiting[0].size_bytes > self._limits.max_bytes
+        return self.used_bytes + self._waiting[0].size_bytes > self.limits.max_bytes
 
     @property
     def is_saved(self) -> bool:
@@ -296,11 +307,11 @@ class Committer:
         return Disposal(
             floor=min((position.scan for position in positions), default=2**63 - 1),
             keep=frozenset(chunk.first for position in positions for chunk in position.open),
-            before=self._clock.utc() - self._limits.retention_s,
-            digests_before=self._clock.utc() - self._limits.dedup_s,
+            before=self._clock.utc() - self.limits.retention_s,
+            digests_before=self._clock.utc() - self.limits.dedup_s,
             max_bytes=0
             if self.is_full
-            else self._limits.max_bytes - (self._waiting[0].size_bytes if self._waiting else 0),
+            else self.limits.max_bytes - (self._waiting[0].size_bytes if self._waiting else 0),
             at_most=DELETED_WHEN_FULL if self.is_full else DELETED_AT_ONCE,
         )
 

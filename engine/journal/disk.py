@@ -141,11 +141,14 @@ class DiskLog:
 
     # In ----------------------------------------------------------------------------------------------------------
 
-    async def take(self, decoded: Decoded, source: str) -> Taken:
+    async def take(self, decoded: Decoded, source: str, *, always: bool = False) -> Taken:
         """See `Log`."""
         cost = sum(map(len, decoded.lines)) + EVENT_OVERHEAD_BYTES * len(decoded.lines)
         received = self._clock.utc()
-        await self._room.enter(cost)
+        if always:
+            self._room.squeeze_in(cost)
+        else:
+            await self._room.enter(cost)
         taken = Taken(self._dedup.sift(decoded, source, received), source, received, cost)
         self._counters.duplicates += taken.duplicates
         self.committer.put(taken)

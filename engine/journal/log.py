@@ -174,10 +174,12 @@ class Log(Protocol):
         """A destination's, from where it stood; a new one starts at the end, or at the oldest event still held."""
         ...
 
-    async def take(self, decoded: Decoded, source: str) -> Ticket:
+    async def take(self, decoded: Decoded, source: str, *, always: bool = False) -> Ticket:
         """Waits for room, then sees to it that the events are stored. Raises `Closed` after `close`.
 
-        Once they are, all destinations are told (`on_stored`), in the order of numbers. A cancelled call took nothing.
+        `always`: neither waits nor refuses, as long as anything is written: for the few events of the engine itself, which are
+        about why there is no room. Once they are stored, all destinations are told (`on_stored`), in the order of numbers. A
+        cancelled call took nothing.
         """
         ...
 

@@ -8,5 +8,6 @@ Rule 2: who waited exactly as long as told is always served: see `due.seconds_le
 Rule 3: states are a table; an event that is not in it raises `IllegalTransition` and changes nothing.
 
 `limiter` how fast · `breaker` whether at all · `window` which events travel together · `retry` when again · `restart` when a crashed actor
-comes back · `blame` whose failure it was. Each declares the settings that users write for it. Imported by delivery, config, docs and tests.
+comes back · `blame` whose failure it was · `alerts`
+who is told. Each declares the settings that users write for it. Imported by delivery, config, docs and tests.
 """

@@ -26,7 +26,6 @@ from ..model.envelope import Envelope, Receipt
 from ..model.exchange import Request, Response
 from ..model.lines import Lines
 from ..model.outcome import DELIVERED, Delivered, Failure, Outcome, Verdict
-from ..secret import Secret
 from ..settings import decode_hook
 from .actions import ActionDestination, Exchange
 from .destination import Destination, RequestDestination, Sink
@@ -174,17 +173,6 @@ def drive(exchange: Exchange, answer: Callable[[Request], Response]) -> Verdict:
     except StopIteration as end:
         verdict: Verdict = end.value
         return verdict
-
-
-def secrets_in(value: object) -> list[str]:
-    """Every secret in decoded settings, revealed: to search for them where they must not be."""
-    if isinstance(value, Secret):
-        return [value.reveal()]
-    if isinstance(value, msgspec.Struct):
-        value = [getattr(value, name) for name in value.__struct_fields__]
-    elif isinstance(value, Mapping):
-        value = list(value.values())
-    return [secret for part in value for secret in secrets_in(part)] if isinstance(value, list | tuple) else []
 
 
 def _line(event: Mapping[str, Any] | bytes | str) -> bytes:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from .histogram import Histogram
 from .statistics import DestinationStatistics, Latency
+
+REASONS = 100
+"""Different ones of a kind, each with a count of its own. Reasons are codes of a bounded set, but a destination's code may make up more."""
+OTHER = "other"
 
 
 class IntakeCounters:
@@ -36,6 +41,9 @@ class Counters:
         self.delivered = 0
         self.filtered: dict[str, int] = {}
         self.dead: dict[str, int] = {}
+        self._faults: dict[str, str] = {}
+        self.dead_alerts = 0
+        """Those of them that were alerts: nobody is alerted of these."""
         self.dropped = 0
         self.expired = 0
         self.attempts = 0
@@ -56,13 +64,29 @@ class Counters:
 
     def count_filtered(self, reason: str, count: int = 1) -> None:
         """`count` events are not for this destination."""
-        self.filtered[reason] = self.filtered.get(reason, 0) + count
+        _count(self.filtered, reason, count)
         self.settled += count
 
     def count_dead(self, reason: str, count: int = 1) -> None:
         """`count` events were given up."""
-        self.dead[reason] = self.dead.get(reason, 0) + count
+        _count(self.dead, reason, count)
         self.settled += count
+
+    def dead_of(self, reason: str) -> int:
+        """How many were given up for this reason, or for one that is counted with it."""
+        return self.dead.get(reason) or self.dead.get(OTHER, 1)
+
+    def classify(self, reason: str, fault: str) -> None:
+        """What is given up for `reason` is the `fault` of somebody."""
+        if len(self._faults) < REASONS:
+            self._faults[reason] = fault
+
+    def dead_classes(self) -> Mapping[str, Mapping[str, int]]:
+        """The dead by whose fault they were, and reason."""
+        classes: dict[str, dict[str, int]] = {}
+        for reason, count in self.dead.items():
+            classes.setdefault(self._faults.get(reason, "event"), {})[reason] = count
+        return classes
 
     def count_dropped(self, count: int) -> None:
         """`count` events were not kept, as the user wished."""
@@ -74,9 +98,9 @@ class Counters:
         self.expired += count
         self.settled += count
 
-    def count_failed(self, reason: str) -> None:
-        """One attempt failed."""
-        self.failed[reason] = self.failed.get(reason, 0) + 1
+    def count_failed(self, reason: str) -> int:
+        """One attempt failed. Returns how many of this reason there are."""
+        return _count(self.failed, reason)
 
     def statistics(self, *, parked: int, state: str) -> DestinationStatistics:
         """A frozen copy. `parked` is how many of the pending events wait for a later try; `state` one word."""
@@ -102,3 +126,10 @@ class Counters:
     def _latency_ms(self, share: float) -> float | None:
         seconds = self.latency_s.quantile(share)
         return None if seconds is None else round(seconds * 1000, 2)
+
+
+def _count(counts: dict[str, int], reason: str, count: int = 1) -> int:
+    if reason not in counts and len(counts) >= REASONS:
+        reason = OTHER
+    counts[reason] = counts.get(reason, 0) + count
+    return counts[reason]

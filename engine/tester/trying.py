@@ -21,7 +21,7 @@ from ..net import NetSettings, Transport, open_transport
 from ..planning import Planner
 from ..sdk.actions import ActionDestination, Use
 from ..sdk.destination import RequestDestination
-from ..sdk.testing import secrets_in
+from ..secret import secrets_in
 from .checks import checks_of
 from .masking import Masking
 from .report import ActionReport, Check, DestinationReport, FieldReport

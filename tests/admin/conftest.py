@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from doorstep.engine.delivery.overview import Readiness
 from doorstep.engine.journal.desk import (
     BATCH,
     DestinationRow,
@@ -19,6 +20,8 @@ from doorstep.engine.journal.desk import (
     Story,
 )
 from doorstep.engine.journal.records import Attempt, DeadLetter, Gap, ParkedEvent, Standing, Try
+from doorstep.engine.telemetry import Counters, Deliveries, Lag, Observation, ProcessStatistics, Statistics
+from doorstep.engine.telemetry.report import Report
 
 
 def a_letter(id: int = 1, line: bytes = b'{"type":"track","userId":"\xc3\xa9"}') -> DeadLetter:
@@ -160,6 +163,40 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def an_observation(name: str = "hook", **changes: Any) -> Observation:
+    counters = Counters()
+    counters.offered = 12
+    counters.count_delivered(9)
+    counters.count_filtered("trigger", 2)
+    return Observation(statistics=counters.statistics(parked=0, state="closed"), type="Webhook", **changes)
+
+
+class FakeLooks:
+    """One destination, nine events delivered; `ready` says what `readiness` is."""
+
+    def __init__(self) -> None:
+        self.deliveries = Deliveries()
+        self.readiness = Readiness(True)
+
+    async def report(self) -> Report:
+        hook = an_observation(owner="growth-data", lag=Lag(1, 61.5))
+        return Report(
+            statistics=Statistics(
+                received=12,
+                accepted=12,
+                duplicates=0,
+                rejected={},
+                duration_s=1.5,
+                destinations={"hook": hook.statistics},
+            ),
+            destinations={"hook": hook},
+            process=ProcessStatistics(rss_bytes=2**20, cpu_s=0.5),
+        )
+
+    async def ready(self) -> Readiness:
+        return self.readiness
+
+
 @pytest.fixture
-def status() -> Any:
-    return lambda: {"state": "running", "received": 12}
+def looks() -> FakeLooks:
+    return FakeLooks()

@@ -41,9 +41,9 @@ CALLS = [
 ]
 
 
-async def test_every_method_answers_as_if_the_desk_were_here(folder, desk, status) -> None:
+async def test_every_method_answers_as_if_the_desk_were_here(folder, desk, looks) -> None:
     from_afar = type(desk)()
-    async with serve_admin(from_afar, status, folder), connect(folder) as remote:
+    async with serve_admin(from_afar, looks, folder), connect(folder) as remote:
         typed: Desk = remote
         for name, arguments, named in CALLS:
             here = await getattr(desk, name)(*arguments, **named)
@@ -52,42 +52,44 @@ async def test_every_method_answers_as_if_the_desk_were_here(folder, desk, statu
     assert len(desk.calls) == 18
 
 
-async def test_letters_are_brought_in_as_they_were_exported(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+async def test_letters_are_brought_in_as_they_were_exported(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         assert await remote.add(desk.page) == 2
         assert await remote.add([]) == 0
     assert desk.calls == [("add", desk.page)]
 
 
-async def test_many_letters_go_in_several_requests_in_order(folder, desk, status) -> None:
+async def test_many_letters_go_in_several_requests_in_order(folder, desk, looks) -> None:
     big = [desk.page[0].__class__(**fields(desk.page[0], id=id, line=b"x" * 2**20)) for id in range(1, 8)]
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         assert await remote.add(big) == 7
     assert [[letter.id for letter in letters] for _, letters in desk.calls] == [[1, 2], [3, 4], [5, 6], [7]]
 
 
-async def test_a_letter_of_the_largest_event_there_can_be_passes_both_ways(folder, desk, status) -> None:
+async def test_a_letter_of_the_largest_event_there_can_be_passes_both_ways(folder, desk, looks) -> None:
     desk.page = [desk.page[0].__class__(**fields(desk.page[0], line=b"\xff" * 16 * 2**20))]
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         assert await remote.add(desk.page) == 1
         assert await remote.letters(LetterQuery()) == desk.page
 
 
-async def test_a_full_page_arrives_whole(folder, desk, status) -> None:
+async def test_a_full_page_arrives_whole(folder, desk, looks) -> None:
     desk.page = [desk.page[0].__class__(**fields(desk.page[0], id=id, line=b"y" * 32768)) for id in range(500)]
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         assert await remote.letters(LetterQuery(), limit=500) == desk.page
 
 
-async def test_ten_thousand_ids_are_one_question(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+async def test_ten_thousand_ids_are_one_question(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         await remote.letters(LetterQuery(ids=tuple(range(10_000))))
     assert desk.calls == [("letters", LetterQuery(ids=tuple(range(10_000))), 0, 500)]
 
 
-async def test_the_status_is_what_the_engine_says(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
-        assert await remote.status() == {"state": "running", "received": 12}
+async def test_the_status_is_what_the_engine_says(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
+        status = await remote.status()
+        assert (status["received"], status["destinations"]["hook"]["delivered"]) == (12, 9)
+        assert status["destinations"]["hook"]["lag"] == {"events": 1, "seconds": 61.5}
 
 
 @pytest.mark.parametrize(
@@ -95,26 +97,26 @@ async def test_the_status_is_what_the_engine_says(folder, desk, status) -> None:
     [LookupError("no letter 9"), ValueError("hook is running"), JournalError("disk"), JournalFull("no room")],
     ids=lambda error: type(error).__name__,
 )
-async def test_errors_of_the_desk_are_raised_here(folder, desk, status, error) -> None:
+async def test_errors_of_the_desk_are_raised_here(folder, desk, looks, error) -> None:
     desk.raises = error
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         with pytest.raises(type(error)) as caught:
             await remote.letter(9)
     assert type(caught.value) is type(error)
     assert str(caught.value) == str(error)
 
 
-async def test_a_condition_that_is_no_fql_is_shown_where_it_is_wrong(folder, desk, status) -> None:
+async def test_a_condition_that_is_no_fql_is_shown_where_it_is_wrong(folder, desk, looks) -> None:
     desk.raises = FqlError("expected a value", text="type = ", column=8)
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         with pytest.raises(FqlError) as caught:
             await remote.count(LetterQuery(where="type = "))
     assert (caught.value.message, caught.value.text, caught.value.column) == ("expected a value", "type = ", 8)
 
 
-async def test_any_other_error_is_the_engines_own_and_is_logged(folder, desk, status, caplog) -> None:
+async def test_any_other_error_is_the_engines_own_and_is_logged(folder, desk, looks, caplog) -> None:
     desk.raises = ZeroDivisionError("jane@example.com")
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         with pytest.raises(Unanswered, match=r"^the engine could not answer: ZeroDivisionError; the engine's log says"):
             await remote.explain("m-1")
         desk.raises = None
@@ -123,8 +125,8 @@ async def test_any_other_error_is_the_engines_own_and_is_logged(folder, desk, st
     assert record.facts == {"resource": "/admin/v1/events/{message_id:path}"}
 
 
-async def test_a_page_of_more_than_a_batch_is_refused(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder), connect(folder) as remote:
+async def test_a_page_of_more_than_a_batch_is_refused(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
         with pytest.raises(ValueError, match=r"^Expected 1 to 500 - at `\$\.limit`$"):
             await remote.letters(LetterQuery(), limit=501)
         with pytest.raises(ValueError, match=r"^Expected 1 to 500 - at `\$\.limit`$"):
@@ -132,7 +134,7 @@ async def test_a_page_of_more_than_a_batch_is_refused(folder, desk, status) -> N
     assert desk.calls == []
 
 
-async def test_several_are_answered_side_by_side(folder, desk, status) -> None:
+async def test_several_are_answered_side_by_side(folder, desk, looks) -> None:
     desk.hold = anyio.Event()
     answers = []
 
@@ -140,7 +142,7 @@ async def test_several_are_answered_side_by_side(folder, desk, status) -> None:
         async with connect(folder) as remote:
             answers.append(await remote.letter(1))
 
-    async with serve_admin(desk, status, folder):
+    async with serve_admin(desk, looks, folder):
         async with anyio.create_task_group() as clients:
             clients.start_soon(ask)
             clients.start_soon(ask)

@@ -95,39 +95,41 @@ REFUSED = [
 
 @pytest.mark.parametrize(("method", "target", "body", "status_code", "code", "message"), REFUSED)
 async def test_what_is_wrong_is_said_with_where_and_what(
-    folder, desk, status, method, target, body, status_code, code, message
+    folder, desk, looks, method, target, body, status_code, code, message
 ) -> None:
-    async with serve_admin(desk, status, folder):
+    async with serve_admin(desk, looks, folder):
         answered = await ask(folder, method, target, body)
     assert answered == (status_code, {"error": {"code": code, "message": message}})
     assert [call for call in desk.calls if call != ("destinations",)] == []
 
 
-async def test_one_destination_can_be_asked_for(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder):
+async def test_one_destination_can_be_asked_for(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder):
         code, row = await ask(folder, "GET", "/admin/v1/destinations/lake")
-    assert (code, row["name"], row["standing"]["paused"]) == (200, "lake", False)
+        _, hook = await ask(folder, "GET", "/admin/v1/destinations/hook")
+    assert (code, row["name"], row["standing"]["paused"], row["live"]) == (200, "lake", False, None)
+    assert (hook["live"]["delivered"], hook["live"]["owner"], hook["live"]["lag"]["events"]) == (9, "growth-data", 1)
 
 
-async def test_a_body_that_says_it_is_too_large_is_refused_unread(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder):
+async def test_a_body_that_says_it_is_too_large_is_refused_unread(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder):
         code, body = await ask(folder, "POST", "/admin/v1/letters", b"", "Content-Length: 33554433")
     assert (code, body["error"]["code"]) == (413, "too_large")
     assert body["error"]["message"] == "POST /admin/v1/letters: at most 33554432 bytes at once"
 
 
-async def test_a_body_that_turns_out_too_large_is_refused(folder, desk, status) -> None:
+async def test_a_body_that_turns_out_too_large_is_refused(folder, desk, looks) -> None:
     chunk = b"100000\r\n" + b" " * 2**20 + b"\r\n"
-    async with serve_admin(desk, status, folder):
+    async with serve_admin(desk, looks, folder):
         code, body = await ask(
             folder, "POST", "/admin/v1/letters", chunk * 32 + b"1\r\n \r\n", "Transfer-Encoding: chunked"
         )
     assert (code, body["error"]["code"]) == (413, "too_large")
 
 
-async def test_bytes_that_are_no_http_disturb_nobody(folder, desk, status) -> None:
-    async with serve_admin(desk, status, folder):
+async def test_bytes_that_are_no_http_disturb_nobody(folder, desk, looks) -> None:
+    async with serve_admin(desk, looks, folder):
         async with await anyio.connect_unix(folder / "admin.sock") as stream:
             await stream.send(b"\x16\x03\x01 hello\r\n\r\n")
             assert (await stream.receive()).startswith(b"HTTP/1.1 400 ")
-        assert await ask(folder, "GET", "/admin/v1/status") == (200, {"state": "running", "received": 12})
+        assert await ask(folder, "GET", "/livez") == (200, {"live": True})

@@ -57,7 +57,23 @@ def test_a_command_that_there_is_not_has_no_version(invoke):
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "check", "validate", "schema", "catalogue", "catalog", "filter", "map", "new", "demo"],
+    [
+        *(
+            "run",
+            "check",
+            "validate",
+            "schema",
+            "catalogue",
+            "catalog",
+            "filter",
+            "map",
+            "new",
+            "demo",
+            "status",
+            "tail",
+            "tap",
+        ),
+    ],
 )
 def test_every_command_helps(invoke, command):
     done = invoke(command, "--help")
@@ -83,8 +99,7 @@ def test_a_slip_of_the_hand_is_told_what_would_be_right(invoke, arguments, said)
 @pytest.mark.parametrize(
     "command",
     [
-        "tail crm --format json",
-        "status",
+        "new function teams",
     ],
 )
 def test_a_command_of_a_later_version_is_told_from_a_slip(invoke, command):

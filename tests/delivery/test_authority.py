@@ -17,6 +17,7 @@ from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.model import DELIVERED, Batch, Envelope, Event, Failure, Receipt, Request, Response
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk import ClientCredentials, RefreshToken, RequestDestination, Secret, Settings, Token
+from doorstep.engine.telemetry import Attempts, Deliveries
 
 pytestmark = pytest.mark.anyio
 
@@ -98,7 +99,7 @@ class Served:
         async def open_transport(plan: Plan) -> Any:
             return vendor
 
-        self.sender = sender_for(plan, open_transport, clock(), self.tokens)
+        self.sender = sender_for(plan, open_transport, clock(), Attempts("hub", Deliveries()), self.tokens)
 
     async def attempt(self) -> Any:
         await self.sender.open()

@@ -42,6 +42,7 @@ from doorstep.engine.model import (
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk.destination import Destination, RequestDestination, Sink
 from doorstep.engine.settings import Settings
+from doorstep.engine.telemetry import Attempts, Deliveries
 
 pytestmark = pytest.mark.anyio
 RECEIPT = Receipt("test", 0.0, 0.0)
@@ -104,7 +105,7 @@ async def attempted(destination: Told, wire: Wire, *numbers: int) -> Attempted:
     async def open_transport(plan: Plan) -> Any:
         return wire
 
-    sender = sender_for(plan(destination), open_transport, Clock(utc=lambda: 1700.0))
+    sender = sender_for(plan(destination), open_transport, Clock(utc=lambda: 1700.0), Attempts("hook", Deliveries()))
     assert isinstance(sender, RequestSender)
     await sender.open()
     try:
@@ -195,7 +196,7 @@ async def test_a_sender_that_was_never_opened_closes() -> None:
     async def open_transport(plan: Plan) -> Any:
         raise OSError("no certificate")
 
-    sender = sender_for(plan(Told()), open_transport, Clock())
+    sender = sender_for(plan(Told()), open_transport, Clock(), Attempts("hook", Deliveries()))
     with pytest.raises(OSError, match="no certificate"):
         await sender.open()
     await sender.close()
@@ -208,7 +209,7 @@ async def test_what_is_neither_kind_of_destination_is_refused() -> None:
         Settings = Settings
 
     with pytest.raises(TypeError, match="Neither is neither a RequestDestination nor a Sink"):
-        sender_for(plan(Neither(Settings())), None, Clock())  # type: ignore[arg-type]  # it is refused before
+        sender_for(plan(Neither(Settings())), None, Clock(), None)  # type: ignore[arg-type]  # it is refused before
 
 
 class File(Sink[Settings]):

@@ -23,7 +23,8 @@ from doorstep.engine.sdk import (
     decode_event,
 )
 from doorstep.engine.sdk.samples import SAMPLES
-from doorstep.engine.sdk.testing import Tester, secrets_in
+from doorstep.engine.sdk.testing import Tester
+from doorstep.engine.secret import secrets_in
 from msgspec import Meta
 
 TRACK = {"type": "track", "event": "A", "userId": "u-1", "messageId": "m-1"}

@@ -126,3 +126,14 @@ def test_the_summary_is_the_contracts() -> None:
             }
         },
     }
+
+
+def test_reasons_that_a_destination_makes_up_are_bounded() -> None:
+    counters = Counters()
+    for number in range(1000):
+        counters.count_dead(f"made-up-{number}")
+        counters.count_filtered(f"made-up-{number}")
+    s = counters.statistics(parked=0, state="closed")
+    assert (len(s.dead_reasons), len(s.filtered)) == (101, 101)
+    assert (s.dead_reasons["other"], s.filtered["other"]) == (900, 900)
+    assert s.dead_lettered == 1000

@@ -16,11 +16,12 @@ from ...mapping import compile_mapping
 from ...model.batch import Batch
 from ...model.exchange import Request, Response
 from ...model.outcome import Failure, Rejected
+from ...secret import secrets_in
 from ..actions import ActionDestination
 from ..describing import actions_markdown
 from ..golden import Golden, goldens, outcome_as_json, request_as_golden, verdict_as_json
 from ..samples import ECOMMERCE, SAMPLES
-from ..testing import Sent, Tester, drive, secrets_in
+from ..testing import Sent, Tester, drive
 from ..using import choose, presets_of
 from .common import assert_verdict, folder
 from .http import BODIES, OverHttp, assert_legal

@@ -15,11 +15,12 @@ from ...model.batch import Batch
 from ...model.envelope import Envelope
 from ...model.event import EVENT_TYPES
 from ...model.outcome import Delivered, Failure, Filtered, Raised, Rejected, Retry, Verdict
+from ...secret import secrets_in
 from ..destination import Destination
 from ..fields import fields
 from ..golden import Golden, goldens
 from ..samples import SAMPLES
-from ..testing import Tester, secrets_in
+from ..testing import Tester
 
 _README_SECTIONS = ("Settings", "Limits", "Idempotency")
 _SOUNDS_SECRET = re.compile(r"(^|_)(api_key|access_key|token|secret|password|credentials?)$")

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable
 
 from ...model.exchange import Request, Response
-from ...secret import Secret
+from ...secret import Secret, secrets_in
 from ..actions import ActionDestination
 from ..destination import RequestDestination
 from ..headers import header_problem, url_problem
 from ..oauth import Authority, Token
-from ..testing import secrets_in
 from .common import Common
 
 _CODE = re.compile(r"[a-z0-9_]{1,64}")

@@ -14,10 +14,11 @@ from ...errors import DoorstepError, EventNotSupported
 from ...model.batch import Batch
 from ...model.envelope import Envelope
 from ...model.exchange import Response
+from ...secret import secrets_in
 from ..destination import Limits, RequestDestination
 from ..golden import Golden, request_as_golden, verdict_as_json
 from ..samples import SAMPLES
-from ..testing import Tester, secrets_in
+from ..testing import Tester
 from .common import assert_verdict, samples
 from .http import BODIES, OverHttp, assert_legal
 

@@ -1,0 +1,74 @@
+"""How the engine stands, for whoever looks from outside: one report, the delivery log, and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import anyio
+import msgspec
+
+from ..journal import DiskLog
+from ..telemetry import Deliveries, LoopLag, Observation, Statistics
+from ..telemetry.report import JournalState, Report
+from .fleet import Fleet
+
+READY_WITHIN_S = 5.0
+"""How long the journal may take to write something down: ten times what a slow disk under load needs."""
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """Whether events can be taken in. How destinations are does not matter here."""
+
+    ready: bool
+    reason: str = ""
+
+
+class Overview:
+    """Of one engine with a journal."""
+
+    def __init__(self, fleet: Fleet, log: DiskLog, statistics: Callable[[], Statistics], loop_lag: LoopLag) -> None:
+        self._fleet, self._log = fleet, log
+        self._statistics = statistics
+        self._loop_lag = loop_lag
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """The delivery log."""
+        return self._fleet.deliveries
+
+    async def report(self) -> Report:
+        """All of it, of one moment."""
+        journal = await self._journal()
+        destinations: Mapping[str, Observation] = await self._fleet.observe()
+        return Report(
+            statistics=self._statistics(),
+            destinations=destinations,
+            process=self._loop_lag.statistics(),
+            journal=journal,
+        )
+
+    async def ready(self) -> Readiness:
+        """Whether the journal can be written, and makes progress: something is, and has to be durable soon.
+
+        Nothing that a destination does makes it red, a backlog that is full of one neither.
+        """
+        if self._log.committer.is_full:
+            return Readiness(False, "the disk is full")
+        with anyio.move_on_after(READY_WITHIN_S) as late:
+            await self._log.committer.sync()
+        return Readiness(False, "the journal makes no progress") if late.cancelled_caught else Readiness(True)
+
+    async def _journal(self) -> JournalState:
+        held = self._log.statistics()
+        limits = self._log.committer.limits
+        return JournalState(
+            used_bytes=held.used_bytes,
+            max_bytes=int(limits.max_bytes),
+            waiting_bytes=held.waiting_bytes,
+            commits=held.commits,
+            is_full=held.is_full,
+            oldest=held.oldest,
+            end=held.end,
+            kept_since=await self._log.received_at(held.oldest),
+            retention_s=float(limits.retention_s),
+        )

@@ -1,0 +1,208 @@
+"""What is looked at once an attempt: sizes, latencies, rates, and an entry in the delivery log. 0.02 us for each event of a batch of 500.
+
+    sender -> sent, answered -> (in hand) -> settling -> ended -> histograms, recent counts, Deliveries
+
+The times of events are looked at for the first one of a batch only: the others are of the same moment, more or less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from ..errors import Fault
+from ..model.batch import Batch
+from ..model.envelope import Envelope
+from ..model.exchange import Request, Response
+from ..model.outcome import Delivered, Failure, Outcome, Rejected, Retry
+from ..policy.recent import RecentCount
+from .deliveries import Deliveries, Delivery, Entry, Exchange, Result, excerpt
+from .histogram import Distribution, Histogram
+from .masking import Mask
+
+LATENCY_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+"""Those of Prometheus clients, and on to an hour: what waited for an outage to end."""
+BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
+RATE_OVER_S = 10.0
+SUCCESS_OVER_S = 60.0
+
+
+class AttemptStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen copy of what was looked at."""
+
+    per_second: float = 0.0
+    """Events delivered a second, over the last ten."""
+    resent: int = 0
+    """Events in attempts that repeated an earlier one: so many may have arrived twice, at most."""
+    lately_good: int = 0
+    """Events delivered in the last minute ..."""
+    lately_bad: int = 0
+    """... events that an attempt failed for, each time, through the destination's fault, or were given up ..."""
+    lately_attempts: int = 0
+    """... and in how many attempts."""
+    batch_events: Distribution = Distribution()
+    queue_s: Distribution = Distribution()
+    """From accepted to the beginning of the attempt."""
+    attempt_s: Distribution = Distribution()
+    """How long the receiver took."""
+    to_received_s: Distribution = Distribution()
+    """From the event's own time to when it was received here; sampled once a batch."""
+    to_delivered_s: Distribution = Distribution()
+    """From the event's own time to its delivery; sampled once a batch."""
+    newest_at: float | None = None
+    """The own time of the newest event known to be delivered: how fresh the receiver's data are. UTC."""
+
+    @property
+    def success(self) -> float | None:
+        """The share of `lately_good`; None for nothing tried."""
+        tried = self.lately_good + self.lately_bad
+        return self.lately_good / tried if tried else None
+
+
+class Attempts:
+    """Of one destination."""
+
+    def __init__(self, name: str, deliveries: Deliveries) -> None:
+        self._name = name
+        self._deliveries = deliveries
+        self.mask = Mask()
+        self._under_way: dict[int, Exchange] = {}
+        self._delivered = RecentCount(RATE_OVER_S, 10)
+        self._good = RecentCount(SUCCESS_OVER_S, 12)
+        self._bad = RecentCount(SUCCESS_OVER_S, 12)
+        self._ended = RecentCount(SUCCESS_OVER_S, 12)
+        self._resent = 0
+        self._batch_events, self._queue_s, self._attempt_s = Histogram(), Histogram(), Histogram()
+        self._to_received_s, self._to_delivered_s = Histogram(), Histogram()
+        self._newest_at: float | None = None
+
+    # The sender's side -------------------------------------------------------------------------------------------
+
+    def sent(self, batch: Batch, request: Request) -> None:
+        """`request` goes out for `batch`."""
+        bare = Request(request.method, request.url, request.headers)
+        self._under_way[batch.first] = Exchange(bare, excerpt(request.body))
+
+    def answered(self, batch: Batch, response: Response) -> None:
+        """What came back."""
+        exchange = self._under_way.get(batch.first)
+        if exchange is not None:
+            exchange.response = Response(response.status, response.headers)
+            exchange.answered = excerpt(response.body)
+
+    # Settling's side ---------------------------------------------------------------------------------------------
+
+    def ended(
+        self,
+        batch: Batch,
+        verdict: Delivered | Failure | Sequence[Outcome],
+        *,
+        began: float,
+        now: float,
+        utc: float,
+        tries: int,
+        again: bool = False,
+    ) -> None:
+        """The attempt at `batch` that began at `began` (monotonic, as `now`) came to this. `again`: it repeated an earlier one."""
+        exchange = self._exchange_of(batch)
+        result, reason, status, delivered, bad = _read(batch, verdict)
+        entry = Delivery(
+            id=self._deliveries.next_id(),
+            destination=self._name,
+            action=batch.action,
+            at=utc - (now - began),
+            took_ms=round((now - began) * 1000, 3),
+            first=batch.first,
+            message_id=batch.envelopes[0].event.messageId,
+            events=len(batch),
+            delivered=delivered,
+            tries=tries,
+            result=result,
+            reason=reason,
+            status=exchange.response.status if exchange and exchange.response else status,
+        )
+        self._deliveries.add(Entry(entry, exchange, self.mask))
+        if not isinstance(verdict, Failure) or verdict.sent:
+            self._measure(batch, began, now, again)
+        self._good.add(delivered, now)
+        self._bad.add(bad, now)
+        self._ended.add(1, now)
+        if delivered:
+            self._delivered.add(delivered, now)
+            self._sample(batch.envelopes[-1], utc)
+
+    def lost(self, batch: Batch) -> None:
+        """It was no attempt, or was cut short, or the actor died of it."""
+        self._exchange_of(batch)
+
+    def _exchange_of(self, batch: Batch) -> Exchange | None:
+        """Known by the first event that was sent; before it, others may have come to their end without a request."""
+        exchange = self._under_way.pop(batch.first, None)
+        if exchange is not None or not self._under_way:
+            return exchange
+        numbers = {envelope.number for envelope in batch.envelopes}
+        found = next((number for number in self._under_way if number in numbers), None)
+        return None if found is None else self._under_way.pop(found)
+
+    def _measure(self, batch: Batch, began: float, now: float, again: bool) -> None:
+        events = len(batch)
+        self._batch_events.record(events)
+        self._queue_s.record(began - batch.envelopes[0].receipt.accepted, events)
+        self._attempt_s.record(now - began)
+        if again:
+            self._resent += events
+
+    def _sample(self, envelope: Envelope, utc: float) -> None:
+        at = event_time(envelope)
+        if at is None:
+            return
+        self._to_received_s.record(max(0.0, envelope.receipt.received - at))
+        self._to_delivered_s.record(max(0.0, utc - at))
+        newest = min(at, utc)  # a clock that is ahead makes nothing fresher than now
+        self._newest_at = newest if self._newest_at is None else max(self._newest_at, newest)
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def statistics(self, now: float) -> AttemptStatistics:
+        """A frozen copy."""
+        return AttemptStatistics(
+            per_second=round(self._delivered.total(now) / RATE_OVER_S, 1),
+            resent=self._resent,
+            lately_good=self._good.total(now),
+            lately_bad=self._bad.total(now),
+            lately_attempts=self._ended.total(now),
+            batch_events=self._batch_events.distribution(BATCH_BOUNDS),
+            queue_s=self._queue_s.distribution(LATENCY_BOUNDS_S),
+            attempt_s=self._attempt_s.distribution(LATENCY_BOUNDS_S),
+            to_received_s=self._to_received_s.distribution(LATENCY_BOUNDS_S),
+            to_delivered_s=self._to_delivered_s.distribution(LATENCY_BOUNDS_S),
+            newest_at=self._newest_at,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Attempts of {self._name}: {self._attempt_s.count} ended, {len(self._under_way)} under way>"
+
+
+def event_time(envelope: Envelope) -> float | None:
+    """The event's own time, UTC; None if it says none that can be read."""
+    text = getattr(envelope.event, "timestamp", None)
+    try:
+        at = datetime.fromisoformat(text) if text else None
+        return None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read(batch: Batch, verdict: Delivered | Failure | Sequence[Outcome]) -> tuple[Result, str, int | None, int, int]:
+    """Result, reason, status, and for how many events it was good and bad."""
+    if isinstance(verdict, Delivered):
+        return "delivered", "", None, len(batch), 0
+    if isinstance(verdict, Failure):
+        # What is refused for its content is halved until the culprits are alone: only these are bad.
+        is_bad = verdict.fault is not Fault.EVENT or len(batch) == 1
+        return "failed", verdict.reason, verdict.status, 0, len(batch) if is_bad else 0
+    bad = [outcome.reason for outcome in verdict if isinstance(outcome, Rejected | Retry)]
+    delivered = sum(isinstance(outcome, Delivered) for outcome in verdict)
+    return "partial" if bad else "delivered", bad[0] if bad else "", None, delivered, len(bad)
