@@ -140,19 +140,26 @@ class LocalDesk:
 
     async def explain(self, message_id: str) -> list[Life]:
         """See `Desk`. An event without `messageId` goes by its key, journal id and number."""
-        found: dict[int, Seen] = {}
+        seen = [
+            *await self._hashed(message_id, thorough=False),
+            *await self._keyed(message_id),
+            *await self._copies(message_id),
+        ] or await self._hashed(message_id, thorough=True)  # before we say "never seen"
+        found = {one.number: one for one in reversed(seen)}
+        return [await self._life(found[number], message_id) for number in sorted(found, reverse=True)]
+
+    async def _hashed(self, message_id: str, *, thorough: bool) -> list[Seen]:
+        found: list[Seen] = []
         before: int | None = 2**63 - 1
         while before is not None:
             numbers, before = await self._hands.read(
-                partial(explaining.hashed_like, message_id=message_id, before=before)
+                partial(explaining.hashed_like, message_id=message_id, before=before, thorough=thorough)
             )
             for number in numbers:
                 seen = await self._hands.read(partial(explaining.held, number=number))
                 if seen and (not seen.line or explaining.message_id_of(seen.line) == message_id):
-                    found[number] = seen
-        for seen in [*await self._keyed(message_id), *await self._copies(message_id)]:
-            found.setdefault(seen.number, seen)
-        return [await self._life(found[number], message_id) for number in sorted(found, reverse=True)]
+                    found.append(seen)
+        return found
 
     async def _keyed(self, key: str) -> list[Seen]:
         journal, _, number = key.rpartition("-")

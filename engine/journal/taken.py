@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
-
 import anyio
 
 from ..errors import Closed
 from .blob import Piece
 from .commits import Arrival
 from .dedup import Sifted
-from .store import hash_of
+from .store import hashes_of
 
 
 class Taken:
@@ -50,8 +48,8 @@ class Taken:
 
     def arrival(self) -> Arrival:
         """For the store. Made in its thread: hashing is not for the loop."""
-        hashes = array("I", [hash_of(event.messageId) for event in self.decoded.events])
-        return Arrival(Piece(self.source, self.received, self.decoded.lines), hashes.tobytes(), self.digests)
+        hashes = hashes_of([event.messageId for event in self.decoded.events])
+        return Arrival(Piece(self.source, self.received, self.decoded.lines), hashes, self.digests)
 
     def __repr__(self) -> str:
         return f"<Taken {len(self.decoded.lines)} events from {self.source}, first {self.first}>"

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from doorstep.engine.journal import explaining
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.disposing import Disposal
@@ -245,6 +246,13 @@ async def test_damaged_hashes_hide_no_event(bench):
     bench.run("UPDATE ids SET hashes = x'0102030405060708' WHERE first = 1")
     (life,) = await bench.desk().explain("m-3")
     assert life.number == 3
+
+
+async def test_ids_are_looked_through_a_slice_at_a_time_and_none_is_left_out(bench, monkeypatch):
+    monkeypatch.setattr(explaining, "SLICE_IDS", 1)
+    numbers = [life.number for number in range(1, 11) for life in await bench.desk().explain(f"m-{number}")]
+    assert numbers == list(range(1, 11))
+    assert await bench.desk().explain("m-99") == []
 
 
 async def test_a_damaged_cursor_leaves_the_rest_of_the_story(bench):
