@@ -36,7 +36,7 @@ class Backlog:
             return share >= 1
         account = self._state.account
         excess = account.backlog_bytes - settings.max_bytes if settings.max_bytes else 0
-        oldest = utc - settings.max_age if settings.max_age else -inf
+        oldest = self._state.clock.utc() - settings.max_age if settings.max_age else -inf
         self._state.expire(*await account.expiry(max(0, excess), oldest))
         return False
 

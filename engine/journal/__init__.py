@@ -6,7 +6,7 @@
 |---|---|
 | `log.py`, `records.py`, `plans.py` | the seam: what the engine asks of a log, and what is kept of a destination |
 | `memory.py` | the twin without a disk: bounded, and nothing survives |
-| `opening.py`, `disk.py`, `account.py`, `cache.py`, `room.py`, `taken.py` | the loop's side of the journal on disk |
+| `opening.py`, `disk.py`, `account.py`, `cache.py`, `room.py`, `taken.py`, `frames.py` | the loop's side of the journal on disk |
 | `dedup.py`, `seen.py` | repeats, by `messageId` |
 | `committing.py`, `storage.py` | when it writes, and what it does when it cannot; the threads |
 | `store.py`, `commits.py`, `disposing.py`, `queries.py` | the file: writing, what goes with it, deleting, reading |

@@ -26,6 +26,7 @@ from .cache import ChunkCache
 from .commits import Committed, Found, Opened
 from .committing import DEFAULT_LIMITS, Committer, Limits
 from .dedup import Dedup
+from .frames import Frames, Shift
 from .log import OnStored
 from .memory import EVENT_OVERHEAD_BYTES
 from .queries import Queries, StoredPieces
@@ -90,6 +91,7 @@ class DiskLog:
         if not opened.was_clean:
             self._found = {name: _after_death(found) for name, found in opened.accounts.items()}
         self._accounts: dict[str, DiskAccount] = {}
+        self._frames = Frames(clock.utc() - clock.monotonic())
         self._dedup = dedup or Dedup({})
         self._room = Room(TAKEN_BYTES)
         self._cache = ChunkCache(CACHE_BYTES)
@@ -145,11 +147,12 @@ class DiskLog:
         """See `Log`."""
         cost = sum(map(len, decoded.lines)) + EVENT_OVERHEAD_BYTES * len(decoded.lines)
         received = self._clock.utc()
+        offset_s = received - self._clock.monotonic()
         if always:
             self._room.squeeze_in(cost)
         else:
             await self._room.enter(cost)
-        taken = Taken(self._dedup.sift(decoded, source, received), source, received, cost)
+        taken = Taken(self._dedup.sift(decoded, source, received), source, received, cost, offset_s)
         self._counters.duplicates += taken.duplicates
         self.committer.put(taken)
         return taken
@@ -179,6 +182,7 @@ class DiskLog:
         for stored in committed.chunks:
             chunk = self._numbered(stored.first, arrived[stored.start : stored.stop])
             self.end = chunk.end
+            self._frames.note(chunk.first, arrived[stored.start].offset_s)
             self._cache.put(chunk)
             self._counters.accepted += len(chunk.envelopes)
             for account in self._accounts.values():
@@ -189,6 +193,7 @@ class DiskLog:
             one.done.set()
         if committed.deleted:
             self._oldest = committed.oldest
+            self._frames.forget(committed.oldest)
 
     def _numbered(self, first: int, taken: Sequence[Taken]) -> Chunk:
         envelopes: list[Envelope] = []
@@ -281,12 +286,19 @@ class DiskLog:
         return Receipt(source, received, self._clock.monotonic() - ago, self.id)
 
     async def received_at(self, number: int) -> float | None:
-        """When the chunk at `number` was received."""
-        return await self._reader.run(partial(self._queries.received_at, number)) if number < self.end else None
+        """When the chunk at `number` was received, as the wall clock stands now."""
+        if number >= self.end:
+            return None
+        shift = self._shift()  # before anybody waits: whoever asks compares it with the clock of this moment
+        received = await self._reader.run(partial(self._queries.received_at, number))
+        return None if received is None else received + shift(number)
 
     async def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
         """See `Account.expiry`."""
-        return await self._reader.run(partial(self._queries.expiry, number, size_bytes, before))
+        return await self._reader.run(partial(self._queries.expiry, number, size_bytes, before, self._shift()))
+
+    def _shift(self) -> Shift:
+        return self._frames.now(self._clock.utc() - self._clock.monotonic())
 
     @property
     def parts(self) -> tuple[Store, Queries, Worker, Worker]:

@@ -9,6 +9,7 @@ import apsw
 import msgspec
 
 from .blob import Damaged, Piece, decode
+from .frames import Shift
 from .records import Gap
 from .schema import open_reader
 from .sealing import integer, seconds
@@ -61,19 +62,19 @@ class Queries:
             row = self._one("SELECT first, count FROM chunks WHERE first <= ? ORDER BY first DESC LIMIT 1", number)
         return row[0] if row and number < row[0] + integer(row[1]) else None
 
-    def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
-        """See `Account.expiry`. The newest chunk is never part of it."""
+    def expiry(self, number: int, size_bytes: int, before: float, shift: Shift = lambda number: 0.0) -> tuple[int, int]:
+        """See `Account.expiry`. The newest chunk is never part of it. `shift` says how the clock was set since."""
         with translated(self._connection):
-            return self._expiry(number, size_bytes, before)
+            return self._expiry(number, size_bytes, before, shift)
 
-    def _expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
+    def _expiry(self, number: int, size_bytes: int, before: float, shift: Shift) -> tuple[int, int]:
         passed = size = 0
         rows = self._connection.execute(
             "SELECT first, size, received FROM chunks WHERE first >= ? ORDER BY first", (number,)
         )
         for first, said, received in rows:
             number, size = first, integer(said)
-            if passed >= size_bytes and seconds(received) >= before:
+            if passed >= size_bytes and seconds(received) + shift(first) >= before:
                 break
             passed += size
         else:

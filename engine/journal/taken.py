@@ -22,18 +22,21 @@ class Taken:
         "done",
         "duplicates",
         "first",
+        "offset_s",
         "received",
         "size_bytes",
         "source",
     )
 
-    def __init__(self, sifted: Sifted, source: str, received: float, cost: int) -> None:
+    def __init__(self, sifted: Sifted, source: str, received: float, cost: int, offset_s: float) -> None:
+        """`offset_s`: how far the wall clock, which said `received`, was from the monotonic one."""
         self.decoded = decoded = sifted.decoded
         self.digests = sifted.digests
         self.duplicates = sifted.duplicates
         self.source = source
         self.received = received
         self.cost = cost
+        self.offset_s = offset_s
         self.size_bytes = sum(map(len, decoded.lines)) + len(decoded.lines)
         self.done = anyio.Event()
         self.first: int | None = None

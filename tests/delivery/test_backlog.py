@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,9 +30,9 @@ def life(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
 
     @asynccontextmanager
-    async def make() -> AsyncIterator[Any]:
+    async def make(utc: Callable[[], float] = anyio.current_time) -> AsyncIterator[Any]:
         async with world() as w:
-            w.clock = w.fleet._clock = Clock(utc=anyio.current_time)
+            w.clock = w.fleet._clock = Clock(utc=utc)
             counters = IntakeCounters()
             opening = open_disk_log(
                 tmp_path / "data", on_stored=w.fleet.offer, clock=w.clock, counters=counters, threads=False
@@ -48,6 +49,31 @@ def warned(caplog: Any) -> list[int]:
     """The percentages that were warned of."""
     facts = [record.facts for record in caplog.records if record.getMessage().startswith("the backlog grows")]
     return [fact["percent"] // 10 * 10 for fact in facts]
+
+
+async def test_a_wall_clock_that_jumps_expires_nothing_and_what_is_really_too_old_all_the_same(
+    life: Any, receiver: Any
+) -> None:
+    """Weeks to and fro, while nothing is delivered. It used to give up everything at the first jump ahead."""
+    chance, wall = random.Random(3), [0.0]
+    async with life(lambda: anyio.current_time() + wall[0]) as w:
+        answers = {"status": 500}
+        hook = receiver(lambda ids, now: answers["status"])
+        backlog = BacklogSettings(max_age=Duration("1h"), when_full="expire")
+        w.plan("a", hook, batch=SMALL, backlog=backlog)
+        w.reconcile()
+        for _ in range(1000):
+            wall[0] += chance.choice([-1, 1]) * 10 ** chance.uniform(0, 6.4136)
+            await w.feed(10)
+            await anyio.sleep(3)
+        assert w.statistics("a").expired == 0
+        await anyio.sleep(1200)
+        aged = w.statistics("a").expired
+        assert 1000 <= aged <= 3500, "what was fed in the first ten minutes, but for what was taken out already"
+        answers["status"] = 200
+        await w.fleet.drain(600)
+        expired = w.statistics("a").expired
+    assert len(hook.seen) == 10_000 - expired
 
 
 async def test_at_its_limit_a_destination_that_blocks_stops_intake_until_it_has_caught_up(

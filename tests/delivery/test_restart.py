@@ -189,6 +189,30 @@ async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothi
     assert (fed, dead, expired, len(tries)) == (1000, 0, 0, 10)
 
 
+async def test_a_thousand_jumps_change_no_try_of_a_life_by_a_moment(life: Any, receiver: Any, tmp_path: Path) -> None:
+    """The same life twice, with jumps of one second to thirty days and without: every request comes at the same time."""
+
+    async def lived(folder: Path, furthest: float) -> tuple[list[Any], Any]:
+        chance, wall = random.Random(5), Wall()
+        async with life(folder=folder, wall=wall) as w:
+            begin = anyio.current_time()
+            hook = receiver(lambda ids, now: 500 if len(ids) == 1 and ids[0] % 100 == 50 else 200)
+            w.plan("a", hook, retry=RetrySettings(preset="webhook"), batch=BatchSettings(max_events=1))
+            w.reconcile()
+            for _ in range(1000):
+                wall.offset_s += furthest * chance.choice([-1, 1]) * 10 ** chance.uniform(0, 6.4136)
+                await w.feed(1)
+                await anyio.sleep(chance.choice([0.1, 1, 7]))
+            s = w.statistics("a")
+            return [(round(at - begin, 6), ids, answer) for at, ids, answer in hook.requests], s
+
+    calm, steady = await lived(tmp_path / "calm", 0.0)
+    jumpy, shaken = await lived(tmp_path / "jumpy", 1.0)
+    assert jumpy == calm
+    assert (shaken.expired, shaken.dead_lettered) == (steady.expired, steady.dead_lettered) == (0, 0)
+    assert sum(answer == 500 for _, _, answer in calm) >= 30
+
+
 async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> None:
     async with life(wall=(wall := Wall())) as w:
         hook = receiver(lambda ids, now: 500 if 1 in ids else 200)
