@@ -12,11 +12,13 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import select
 import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
 
 import anyio
 import msgspec
@@ -138,6 +140,7 @@ class Run:
 
     async def _work(self) -> None:
         _tune_collector()
+        _allow_descriptors()
         with self._gently:
             await self._take_in()
             if self._signalled is None:
@@ -229,6 +232,13 @@ def _tune_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+
+
+def _allow_descriptors() -> None:
+    """As many connections as the system lets us have: the soft limit is often 1024, for programs that still use `select`."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS says "unlimited" and means 10240
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _tell(tell: Callable[[Statistics], None], statistics: Statistics) -> None:

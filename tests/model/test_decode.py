@@ -324,3 +324,11 @@ def test_events_are_as_small_as_they_look(corpus: dict[str, Any]) -> None:
     assert bytes(event.integrations) == b'{"All":true}'
     assert sys.getsizeof(event) < 250
     assert msgspec.structs.asdict(event)["userId"] == "u-1"
+
+
+def test_what_an_ingress_added_to_a_line_does_not_count() -> None:
+    line = b'{"type":"page","userId":"u","name":"%s"}' % (b"x" * 100)
+    decoder = LineDecoder(max_event_bytes=len(line) - 10)
+    for allowance, reasons in ((9, ["too_large"]), (10, [])):
+        decoded = decoder.decode(Lines([line, b"{}"], [1, 2], allowance=allowance))
+        assert [one.reason for one in decoded.rejected if one.number == 1] == reasons

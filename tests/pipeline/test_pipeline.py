@@ -11,7 +11,7 @@ from doorstep.engine.clock import Clock
 from doorstep.engine.errors import Closed
 from doorstep.engine.journal import MemoryLog
 from doorstep.engine.model import Chunk, LineDecoder, Lines
-from doorstep.engine.pipeline import SAMPLES, Pipeline
+from doorstep.engine.pipeline import PIECE_BYTES, SAMPLES, Gate, Pipeline, pieces_of
 from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
@@ -112,3 +112,49 @@ async def test_after_the_end_nothing_is_accepted() -> None:
     with pytest.raises(Closed):
         await intake.submit(GOOD)
     assert intake.counters.received == 0
+
+
+def test_what_is_more_than_a_chunk_is_taken_in_pieces_and_nothing_changes_places() -> None:
+    lines = [b"x" * size for size in (100_000, 200_000, 56_000, 1, PIECE_BYTES + 1, 5)]
+    read = Lines(lines, [1, 2, 4, 5, 6, 8], (3, 7), last=8, allowance=9)
+    pieces = list(pieces_of(read))
+    assert [[len(line) for line in piece.lines] for piece in pieces] == [
+        [100_000],
+        [200_000, 56_000, 1],
+        [PIECE_BYTES + 1],
+        [5],
+    ]
+    assert [list(piece.numbers) for piece in pieces] == [[1], [2, 4, 5], [6], [8]]
+    assert [list(piece.too_large) for piece in pieces] == [[3, 7], [], [], []]
+    assert {piece.allowance for piece in pieces} == {9}
+    assert pieces[-1].last == 8
+
+
+def test_what_fits_is_one_piece() -> None:
+    read = Lines([b"x" * (PIECE_BYTES // 2)] * 2, [1, 2], last=2)
+    assert list(pieces_of(read)) == [read]
+    nothing = Lines([], [], (1,), last=1)
+    assert list(pieces_of(nothing)) == [nothing]
+
+
+async def test_several_pieces_are_one_submission() -> None:
+    intake = Intake(max_bytes=2**21)
+    intake.pipeline = Pipeline(LineDecoder(max_event_bytes=2**20), intake.log, intake.counters)
+    long = GOOD[:-1] + b',"properties":{"p":"' + b"x" * 200_000 + b'"}}'
+    acceptance = await intake.submit(long, b"no", long, GOOD, too_large=(9,))
+    assert (acceptance.accepted, acceptance.first) == (3, 1)
+    assert [(one.number, one.reason) for one in acceptance.rejected] == [(9, "too_large"), (2, "not_json")]
+    assert [len(chunk.envelopes) for chunk in intake.stored] == [1, 2]
+
+
+async def test_a_gate_is_shut_until_there_is_a_pipeline() -> None:
+    gate, intake = Gate(), Intake()
+    read = Lines([GOOD], [1])
+    for refused in (gate.submit, gate.accept):
+        with pytest.raises(Closed):
+            await refused(read, "shop")
+    with pytest.raises(Closed):
+        assert gate.has_room
+    gate.pipeline = intake.pipeline
+    assert gate.has_room
+    assert (await gate.submit(read, "shop")).accepted == 1

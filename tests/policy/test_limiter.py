@@ -124,6 +124,41 @@ def test_nobody_starves_and_nothing_is_wasted(costs: list[float]) -> None:
     assert waits == pytest.approx([max(0.0, tokens / 5) for tokens in owed], abs=EPSILON)
 
 
+def test_whoever_cannot_wait_is_told_how_long_it_would_be_and_takes_nothing() -> None:
+    limiter = Limiter(10, 5, 0.0)
+    assert [limiter.reserve_nowait(3, 0.0) for _ in range(3)] == pytest.approx([0.0, 0.1, 0.1])
+    assert limiter.reserve_nowait(2, 0.0) == 0.0
+    assert limiter.reserve_nowait(1, 0.05) == pytest.approx(0.05)
+    assert limiter.reserve_nowait(1, 0.1) == 0.0
+
+
+def test_what_is_over_the_burst_is_paid_for_afterwards() -> None:
+    limiter = Limiter(10, 5, 0.0)
+    assert limiter.reserve_nowait(25, 0.0) == 0.0
+    assert limiter.reserve_nowait(1, 1.9) == pytest.approx(0.2)
+    assert limiter.reserve_nowait(1, 2.1) == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.floats(0.1, 60)), max_size=40), st.floats(0.5, 100), st.floats(1, 50))
+def test_those_who_do_not_wait_keep_the_rate_whatever_they_cost(
+    steps: list[tuple[float, float]], rate: float, burst: float
+) -> None:
+    limiter = Limiter(rate, burst, 0.0)
+    now, taken = 0.0, [(0.0, 0.0)]
+    for passed, cost in steps:
+        now += passed
+        wait = limiter.reserve_nowait(cost, now)
+        if wait == 0:
+            taken.append((now, cost))
+        else:
+            assert limiter.reserve_nowait(cost, now) == pytest.approx(wait), "asking changes nothing"
+    for first in range(len(taken)):
+        # Up to the last one, whose own excess is still to be paid for.
+        for last in range(first + 1, len(taken)):
+            before = sum(cost for _, cost in taken[first:last])
+            assert before <= burst + rate * (taken[last][0] - taken[first][0]) + EPSILON
+
+
 def test_a_refund_gives_the_tokens_to_the_next() -> None:
     limiter = Limiter(10, 10, 0.0)
     assert limiter.reserve(10, 0.0) == 0.0
