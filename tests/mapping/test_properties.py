@@ -132,6 +132,7 @@ def outcome(run: Any, event: Any) -> Any:
 @given(MAPPINGS, EVENTS)
 @example(UNDEFINED_WINS_FROM_WITHIN, {})
 @example(UNDEFINED_WINS_FROM_AN_ITEM, {})
+@example({"@arrayPath": [{"@literal": NOTHING}, {"x": {"@path": "."}}]}, {})
 def test_compiled_is_interpreted(mapping: Any, event: dict[str, Any]) -> None:
     try:
         compiled = compile_mapping(mapping)
