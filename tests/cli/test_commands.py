@@ -96,18 +96,6 @@ def test_a_slip_of_the_hand_is_told_what_would_be_right(invoke, arguments, said)
     assert said in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "new function teams",
-    ],
-)
-def test_a_command_of_a_later_version_is_told_from_a_slip(invoke, command):
-    done = invoke(*command.split())
-    assert done.exit_code == 2
-    assert f"Error: '{command.split()[0]}' is not in this version yet" in done.stderr
-
-
 def test_a_new_function_is_one_of_them_too(invoke, tmp_path):
     done = invoke("new", "function", "price")
     assert done.exit_code == 2
