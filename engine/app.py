@@ -21,10 +21,12 @@ import msgspec
 from .admin import serve_admin
 from .catalogue import Catalogue
 from .clock import Clock
-from .config.changes import Changes, changes, version
-from .config.settings import Config
+from .config.changes import Changes, changes, insert_version, version
+from .config.settings import Config, DestinationSettings
 from .delivery import Fleet, Plan
 from .delivery.desk import RunningDesk
+from .functions import Bounds, FunctionSettings, FunctionSink, Inserts, way_out
+from .functions.settings import inserts_before
 from .ingress import Ingress, IngressSettings, dedup_s
 from .journal import DiskLog, Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
@@ -36,6 +38,7 @@ from .model.envelope import Envelope
 from .model.lines import Lines
 from .net import NetSettings, Transport, open_transport
 from .pipeline import Acceptance, Pipeline
+from .sdk import Destination
 from .telemetry import IntakeCounters, Statistics
 
 Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
@@ -71,6 +74,7 @@ class Engine:
         self._catalogue = catalogue or Catalogue.discover()
         self._intake = IntakeCounters()
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
+        self._inserts = Inserts(self._clock.monotonic, random)
         self.desk: Desk | None = None
         """Dead letters, replays, the life of an event; None without a journal, and before the engine is entered."""
         self._stack = AsyncExitStack()
@@ -202,7 +206,9 @@ class Engine:
         """Goes on under `config`: the next attempts are made by it. Returns what changed, and what needs a restart for it."""
         changed = changes(self._config, config)
         self._fleet.reconcile(self._plans(config), self._log)
-        self._config = msgspec.structs.replace(self._config, destinations=config.destinations, network=config.network)
+        self._config = msgspec.structs.replace(
+            self._config, destinations=config.destinations, functions=config.functions, network=config.network
+        )
         return changed
 
     def statistics(self) -> Statistics:
@@ -221,6 +227,8 @@ class Engine:
         return f"<Engine of {', '.join(self._config.destinations)}>"
 
     def _plans(self, config: Config) -> list[Plan]:
+        versions = {name: insert_version(one) for name, one in config.functions.items()}
+        self._inserts.reconcile(config.functions, versions, NetSettings(network=config.network))
         return [self._plan(name, config) for name in config.destinations]
 
     def _plan(self, name: str, config: Config) -> Plan:
@@ -234,12 +242,14 @@ class Engine:
             trigger=settings.trigger,
             sample=settings.sample,
         )
+        net = NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight)
         return Plan(
-            version=version(settings),
+            version=version(settings, inserts_before(config.functions, name)),
             route=record.route(name),
             record=record,
-            destination=kind.destination(settings.settings),
-            net=NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight),
+            destination=_destination(kind.destination, name, settings, net),
+            inserts=self._inserts.before(name),
+            net=net,
             batch=settings.batch,
             rate=settings.rate,
             in_flight=in_flight,
@@ -251,6 +261,16 @@ class Engine:
             overflow=settings.overflow,
             start=settings.start,
         )
+
+
+def _destination(
+    kind: type[Destination[Any]], name: str, settings: DestinationSettings, net: NetSettings
+) -> Destination[Any]:
+    if not issubclass(kind, FunctionSink):
+        return kind(settings.settings)
+    assert isinstance(settings.settings, FunctionSettings)
+    bounds = Bounds(calls=net.connections, limit_s=settings.timeout)
+    return kind(settings.settings, name=name, bounds=bounds, open_transport=way_out(net))
 
 
 def _dedup_windows(ingresses: Iterable[IngressSettings]) -> dict[str, DedupWindow]:

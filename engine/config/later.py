@@ -17,15 +17,12 @@ _KEYS: dict[tuple[str, ...], str] = {
     ("destinations", "*", "consent"): _LATER,
     ("destinations", "*", "fields"): _LATER,
     ("destinations", "*", "actions"): _LATER,
-    ("destinations", "*", "source"): _LATER,
     ("ingress", "*", "keys"): _LATER,
-    ("functions",): _LATER,
     ("alerts",): _LATER,
 }
 """`*` is any name or index."""
 
 _VALUES: dict[tuple[tuple[str, ...], str], str] = {
-    (("destinations", "*", "type"), "function"): '"function" is not in this version yet; leave this destination out',
     (("ingress", "*", "type"), "http"): '"http" is not in this version yet; write "tcp", "unix" or "stdin"',
 }
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from ..functions import InsertFunction
 from ..journal.plans import PlanRecord
 from ..net.settings import NetSettings
 from ..net.transport import Transport
@@ -29,6 +30,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of the route, for explain."""
     destination: Destination[Any]
     """Made for this version of the settings."""
+    inserts: tuple[InsertFunction, ...] = ()
+    """What events pass when a batch is formed, in this order."""
     net: NetSettings = NetSettings()
     batch: BatchSettings = BatchSettings()
     rate: RateSettings | None = None

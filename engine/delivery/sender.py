@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from math import inf
 from typing import Any, Protocol
 
 import anyio
@@ -110,7 +111,7 @@ class SinkSender:
 
     def __init__(self, sink: Sink[Any], timeout_s: float) -> None:
         self._sink = sink
-        self._timeout_s = timeout_s
+        self._timeout_s = inf if sink.keeps_time else timeout_s
 
     async def open(self) -> None:
         """May raise: the supervisor tries again."""

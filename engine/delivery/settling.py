@@ -14,7 +14,19 @@ from ..errors import Fault, TransportError
 from ..journal.records import Result, Try, joined
 from ..model.batch import Batch
 from ..model.envelope import Envelope
-from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import (
+    DELIVERED,
+    UNTRIED,
+    Delivered,
+    Failure,
+    Faulted,
+    Filtered,
+    Outcome,
+    Rejected,
+    Retry,
+    Untried,
+    Verdict,
+)
 from ..policy.blame import Decision
 from ..policy.breaker import Breaker, Permit, State
 from ..policy.retry import INLINE_TRIES
@@ -25,6 +37,8 @@ from .work import Work
 
 _log = logging.getLogger("doorstep.delivery")
 
+OUT_OF_TIME = "function_timeout"
+"""What a function that did not end is called: it costs seconds of a thread each time, so it opens the breaker at once."""
 CRASHES = 3
 """An event that was alone in so many crashes of its actor is given up."""
 
@@ -50,7 +64,7 @@ def conclude(
         if isinstance(verdict, Failure):
             _fail(state, work, permit, breaker, verdict, now)
         else:
-            breaker.record(permit, True, now)
+            _record(breaker, permit, work, verdict, now)
             _succeed(state, work, verdict, now)
     state.account_downtime(now)
     state.alarm.ring()
@@ -69,11 +83,31 @@ def _note(state: DestinationState, work: Work, verdict: Verdict) -> None:
         for envelope, outcome in zip(envelopes, verdict, strict=True):
             alike.setdefault(outcome, []).append(envelope)
         for outcome, those in alike.items():
-            reason = "" if isinstance(outcome, Delivered) else outcome.reason
-            tried(_RESULTS[type(outcome)], those, began=work.began, reason=reason, tries=tries)
+            if not isinstance(outcome, Untried):
+                reason = "" if isinstance(outcome, Delivered) else outcome.reason
+                tried(_RESULTS[type(outcome)], those, began=work.began, reason=reason, tries=tries)
 
 
-_RESULTS: dict[type, Result] = {Delivered: "delivered", Filtered: "filtered", Rejected: "rejected", Retry: "retry"}
+_RESULTS: dict[type, Result] = {
+    Delivered: "delivered",
+    Filtered: "filtered",
+    Rejected: "rejected",
+    Retry: "retry",
+    Faulted: "failed",
+}
+
+
+def _record(breaker: Breaker, permit: Permit, work: Work, verdict: Delivered | list[Outcome], now: float) -> None:
+    """A list of outcomes is an answer, and so a success; unless it is a function's own, and it failed at all that it was given."""
+    outcomes = verdict if isinstance(verdict, list) else []
+    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Faulted)}
+    if OUT_OF_TIME in reasons:
+        breaker.trip(permit, now)
+    elif UNTRIED in outcomes and not reasons and DELIVERED not in outcomes:
+        breaker.release(permit)
+    else:
+        is_sound = not reasons or any(not isinstance(outcome, Faulted | Untried) for outcome in outcomes)
+        breaker.record(permit, is_sound, now, repeat=work.tries > 0)
 
 
 def _check(state: DestinationState, work: Work, verdict: object) -> None:
@@ -126,6 +160,7 @@ def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], 
     state.in_hand.discard(work)
     settled = [e for e, o in zip(work.batch.envelopes, outcomes, strict=True) if isinstance(o, Delivered | Filtered)]
     kept: list[Envelope] = []
+    untried: list[Envelope] = []
     delivered = sum(isinstance(outcome, Delivered) for outcome in outcomes)
     if delivered:
         _proven(state, work, now)
@@ -135,23 +170,37 @@ def _outcomes(state: DestinationState, work: Work, outcomes: Sequence[Outcome], 
         match outcome:
             case Filtered(reason):
                 state.counters.count_filtered(reason)
-            case Rejected(reason):
+            case Rejected(reason, detail):
                 work.history = joined(before, Try(utc, reason))
                 was_held = state.blame.held
-                failure = Failure(Fault.EVENT, reason)
+                failure = Failure(Fault.EVENT, reason, detail=detail)
                 if state.blame.rejected(1, reason, now) is Decision.HOLD:
                     _hold(state, failure, was_held)
                     kept.append(envelope)
                 else:
                     _bury(state, work, envelope, failure, now)
-            case Retry(reason, after):
+            case Retry(reason, after, detail):
                 work.history = joined(before, Try(utc, reason))
-                _park(state, work, envelope, Failure(Fault.TRANSIENT, reason, after=after), now)
+                _park(state, work, envelope, Failure(Fault.TRANSIENT, reason, after=after, detail=detail), now)
+            case Faulted(reason, detail):
+                work.history = joined(before, Try(utc, reason))
+                _fault_alone(state, work, envelope, Failure(Fault.FUNCTION, reason, detail=detail), now)
+            case Untried():
+                untried.append(envelope)
     work.history = before
     _settle(state, work, settled, now)
-    if kept:
-        part = Batch(kept)
+    for part in [Batch(envelopes) for envelopes in (kept, untried) if envelopes]:
         state.put_back(Work(part, work.version, rows=work.rows_of(part)), now)
+
+
+def _fault_alone(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
+    """A function failed at one event of a batch: from here on that event is a work of its own, with three tries."""
+    _count_failed(state, failure)
+    part = Batch([envelope])
+    alone = Work(part, work.version, rows=work.rows_of(part))
+    alone.history, alone.mark, alone.attempted = work.history, work.mark, True
+    alone.tries = work.tries if len(work.batch) == 1 else 0
+    _fail_of_itself(state, alone, failure, now)
 
 
 def _proven(state: DestinationState, work: Work, now: float) -> None:
@@ -189,12 +238,14 @@ def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now:
 
 
 def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float) -> None:
-    state.counters.count_failed(failure.reason)
-    _say_by_tens(state, "attempts fail", state.counters.failed[failure.reason], failure)
+    _count_failed(state, failure)
     if failure.fault is Fault.TRANSIENT:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.FUNCTION:
-        breaker.release(permit)
+        if failure.reason == OUT_OF_TIME:
+            breaker.trip(permit, now)
+        else:
+            breaker.record(permit, False, now, repeat=work.tries > 0)
         _fail_of_itself(state, work, failure, now)
     elif failure.fault is Fault.CONFIGURATION:
         if breaker.state is State.HALF_OPEN:
@@ -208,6 +259,11 @@ def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker,
         else:
             breaker.release(permit)
         _blame_event(state, work, failure, now)
+
+
+def _count_failed(state: DestinationState, failure: Failure) -> None:
+    state.counters.count_failed(failure.reason)
+    _say_by_tens(state, "attempts fail", state.counters.failed[failure.reason], failure)
 
 
 def _fail_of_itself(state: DestinationState, work: Work, failure: Failure, now: float) -> None:

@@ -23,12 +23,16 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     after: float | None = None
+    detail: str = ""
+    """For people, as in `Failure`."""
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The receiver named this event and will never take it: a dead letter."""
 
     reason: str
+    detail: str = ""
+    """For people, as in `Failure`."""
 
 
 class Filtered(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +41,20 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered
+class Faulted(msgspec.Struct, frozen=True, gc=False):
+    """The user's function failed at this event: three tries, then a dead letter."""
+
+    reason: str
+    """`function_error`, `function_result`, or `function_timeout`, which opens the breaker at once."""
+    detail: str = ""
+    """Error, message, and the line it came from."""
+
+
+class Untried(msgspec.Struct, frozen=True, gc=False):
+    """Its turn did not come, because another event of the batch used up the time: it is tried anew, and nothing counts against it."""
+
+
+Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered | Faulted | Untried
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -58,3 +75,4 @@ class Failure(msgspec.Struct, frozen=True):
 Verdict: TypeAlias = Delivered | Failure | list[Outcome]
 
 DELIVERED = Delivered()
+UNTRIED = Untried()

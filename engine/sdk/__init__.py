@@ -1,8 +1,9 @@
-"""All that an author of a destination imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
+"""All that an author of a destination or function imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
 
     settings (decoded, valid) -> Destination(settings)
     RequestDestination:  batch -> request(batch) -> sign(request, batch, at) -> [engine sends] -> verdict(response, batch)
     Sink:                open() -> write(batch) -> verdict ... -> close()
+    function:            a file with `class Settings` (of `setting`s) and `on_track(event, settings, ctx)` and its like
 
 The engine decides who gets an event, forms the batches, limits the rate, sends, times out, retries, bisects a refused batch and keeps
 dead letters; a destination only says what a request looks like and what an answer means. Beside this list, `sdk.testing` runs
@@ -13,14 +14,35 @@ This room imports `model` and what is below it; it never opens a socket. A clock
 place only: for a `Retry-After` date in a response that does not say what time it is there.
 """
 
-from ..errors import EventNotSupported, Fault, InvalidEventPayload, RetryError, ValidationError
+from ..errors import (
+    DropEvent,
+    EventNotSupported,
+    Fault,
+    FetchError,
+    InvalidEventPayload,
+    RetryError,
+    ValidationError,
+)
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import (
+    DELIVERED,
+    UNTRIED,
+    Delivered,
+    Failure,
+    Faulted,
+    Filtered,
+    Outcome,
+    Rejected,
+    Retry,
+    Untried,
+    Verdict,
+)
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 from .destination import Destination, Limits, RequestDestination, Sink
+from .function import setting
 from .headers import header_problem, url_problem
 from .payload import decode_event
 from .signing import Signer, webhook_id
@@ -28,14 +50,18 @@ from .verdict import fault_of_status, retry_after, verdict_by_status
 
 __all__ = [
     "DELIVERED",
+    "UNTRIED",
     "Batch",
     "Delivered",
     "Destination",
+    "DropEvent",
     "Duration",
     "Envelope",
     "EventNotSupported",
     "Failure",
     "Fault",
+    "Faulted",
+    "FetchError",
     "Filtered",
     "InvalidEventPayload",
     "Limits",
@@ -51,12 +77,14 @@ __all__ = [
     "Signer",
     "Sink",
     "Size",
+    "Untried",
     "ValidationError",
     "Verdict",
     "decode_event",
     "fault_of_status",
     "header_problem",
     "retry_after",
+    "setting",
     "url_problem",
     "verdict_by_status",
     "webhook_id",

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ..model.exchange import Request, Response
-from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import Delivered, Failure, Faulted, Filtered, Outcome, Rejected, Retry, Untried, Verdict
 from .testing import NEW_YEAR_2025
 
 
@@ -95,6 +95,10 @@ def _outcome_as_json(outcome: Outcome) -> Any:
             return {"rejected": reason}
         case Filtered(reason):
             return {"filtered": reason}
+        case Faulted(reason):
+            return {"faulted": reason}
+        case Untried():
+            return "untried"
 
 
 def _after(seconds: float | None) -> dict[str, float]:

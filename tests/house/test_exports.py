@@ -24,6 +24,7 @@ BEYOND = {
     "NetworkSettings": "read off a Config, never made by hand",
     "EngineSettings": "read off a Config, never made by hand",
     "DestinationSettings": "read off a Config, never made by hand",
+    "InsertSettings": "read off a Config, never made by hand",
     "StdinSettings": "read off a Config, never made by hand",
     "Event": "read off an Envelope, never made by hand",
     "AnyEvent": "read off an Envelope, never made by hand",

@@ -32,7 +32,7 @@ def test_a_new_destination_is_one_new_folder_that_works(
     tested = python("pytest", "-q", "-p", "no:cacheprovider", "destinations/acme")
     assert " passed" in tested.splitlines()[-1]
     listed = python("doorstep.engine.cli", "catalogue").splitlines()
-    assert [line.split()[0] for line in listed] == ["acme", "console", "webhook"]
+    assert [line.split()[0] for line in listed] == ["acme", "console", "function", "webhook"]
     assert changed_files(copied_tree) == ["?? destinations/acme/"]
 
 
