@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .config import Changes, Config, load_config
     from .errors import Closed, ConfigError, DoorstepError, Problem
+    from .functions.testing import FunctionResult, FunctionTester
     from .model import Rejection
     from .pipeline import Acceptance
     from .telemetry import DestinationStatistics, Latency, Statistics
@@ -34,6 +35,8 @@ __all__ = [
     "DestinationStatistics",
     "DoorstepError",
     "Engine",
+    "FunctionResult",
+    "FunctionTester",
     "Latency",
     "Problem",
     "Rejection",
@@ -49,6 +52,7 @@ _HOMES = {
     ".clock": ("Clock",),
     ".config": ("Changes", "Config", "load_config"),
     ".errors": ("Closed", "ConfigError", "DoorstepError", "Problem"),
+    ".functions.testing": ("FunctionResult", "FunctionTester"),
     ".model": ("Rejection",),
     ".pipeline": ("Acceptance",),
     ".telemetry": ("DestinationStatistics", "Latency", "Statistics"),

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ..errors import FetchError, TransportError
+from ..errors import Fault, FetchError, InvalidEventPayload, RetryError, TransportError
 from ..model.exchange import Request, Response
 from ..net import Transport
+from ..sdk.verdict import fault_of_status, retry_after
 from ..settings import Size
 
 OpenTransport: TypeAlias = Callable[[], Awaitable[Transport]]
@@ -39,6 +40,15 @@ class FetchResponse:
     def ok(self) -> bool:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
+
+    def raise_for_status(self) -> None:
+        """Raises what a status of no success stands for: `InvalidEventPayload` if the receiver refuses the content (400, 422 ...), else
+        `RetryError`, after the time that it asks for."""
+        fault = fault_of_status(self.status)
+        if fault is Fault.EVENT:
+            raise InvalidEventPayload(f"the receiver answered {self.status}")
+        if fault is not None:
+            raise RetryError(f"the receiver answered {self.status}", after=retry_after(self.headers))
 
     async def text(self) -> str:
         """The body as text; what is not UTF-8 in it is replaced."""

@@ -95,6 +95,7 @@ class Host:
         self._calls = calls
         self._fetcher = Fetcher(open_transport)
         self._shared = Shared(self._fetcher, limit_s)
+        self._is_tidying = False
         self._idle: list[Slot] = []
         self._queue: deque[Write] = deque()
         self._in_hand: set[Write] = set()
@@ -159,7 +160,8 @@ class Host:
     def stop(self) -> None:
         """Ends the thread: what is in hand is answered as far as it came."""
         self.is_over = True
-        self.loop.stop()
+        if not self._is_tidying:
+            self.loop.stop()
 
     # What it does ----------------------------------------------------------------------------------------------------
 
@@ -205,6 +207,7 @@ class Host:
             else:
                 self._note(slot, write, await self.caller.one(write.envelopes[slot.position], context))
         except (OutOfTime, asyncio.CancelledError) as error:
+            slot.since = inf  # first of all: as long as it is set, the watch may raise here
             if slot.task is not None:
                 slot.task.uncancel()
             outcome = self._cut_short(slot, write, error)
@@ -262,21 +265,23 @@ class Host:
     # Its life --------------------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        try:
-            self._run()
-        except OutOfTime:
-            pass  # as in `_serve`
-        finally:
-            self.is_over = True
-            self._answer_all()
-            with suppress(OutOfTime):
-                self._tidy()
-            self._on_over()
+        for step in (self._run, self._no_more, self._answer_all, self._tidy, self._on_over):
+            _surely(step)
 
     def _run(self) -> None:
+        if self.is_over:  # interrupted, and begun again
+            return
         asyncio.set_event_loop(self.loop)
         self.loop.set_exception_handler(lambda loop, context: None)  # a task that user code left alone: its own affair
-        self.loop.run_forever()
+        try:
+            self.loop.run_forever()
+        finally:
+            self.is_over = True
+
+    def _no_more(self) -> None:
+        self.is_over = self._is_tidying = True
+        for slot in self.slots:
+            slot.since = inf
 
     def _answer_all(self) -> None:
         """Everything in hand as far as it came: `UNTRIED` where it came to nothing."""
@@ -294,6 +299,8 @@ class Host:
         return results
 
     def _tidy(self) -> None:
+        if self.loop.is_closed():
+            return
         tasks = asyncio.all_tasks(self.loop)
         for task in tasks:
             task.cancel()
@@ -304,3 +311,12 @@ class Host:
         self.loop.run_until_complete(self._fetcher.close())
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+
+def _surely(step: Callable[[], None]) -> None:
+    """Again, if what was raised for a call that had just ended hits it."""
+    while True:
+        try:
+            return step()
+        except OutOfTime:
+            continue

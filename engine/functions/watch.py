@@ -95,8 +95,10 @@ class Watch:
         if slot.timed_out_at is None:
             slot.timed_out_at = place_of_thread(thread_id, host.caller.function.path)
             slot.spun, slot.raised_at = True, now
-        raise_in(thread_id)
-        if now - slot.raised_at > GRACE_S:
+            raise_in(thread_id)
+        elif now - slot.raised_at > GRACE_S:
+            slot.raised_at = now  # it blocks, or caught what was raised: again, as long as it lives
+            raise_in(thread_id)
             self._give_up(host)
 
     def _give_up(self, host: Host) -> None:
