@@ -43,7 +43,7 @@ COMMANDS = {
 }
 """Each is in the module of its name, under its name."""
 ALIASES = {"validate": "check", "catalog": "catalogue", "tap": "tail"}
-LATER = {"new function"}
+LATER: set[str] = set()
 """Commands that are documented for later versions: to say so is more than to guess at a slip of the hand."""
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""

@@ -13,15 +13,10 @@ from .positions import Path
 
 _LATER = "is not in this version yet; until then leave it out"
 
-_KEYS: dict[tuple[str, ...], str] = {
-    ("destinations", "*", "source"): _LATER,
-    ("functions",): _LATER,
-}
+_KEYS: dict[tuple[str, ...], str] = {}
 """`*` is any name or index."""
 
-_VALUES: dict[tuple[tuple[str, ...], str], str] = {
-    (("destinations", "*", "type"), "function"): '"function" is not in this version yet; leave this destination out',
-}
+_VALUES: dict[tuple[tuple[str, ...], str], str] = {}
 
 
 def not_yet(tree: dict[str, Any]) -> dict[Path, str]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
+from ..functions.settings import InsertSettings
 from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
 from ..net.settings import NetworkSettings, TlsSettings
 from ..policy.alerts import AlertSettings
@@ -84,7 +85,7 @@ class EngineSettings(Settings, frozen=True, kw_only=True):
 class DestinationSettings(Settings, frozen=True, kw_only=True):
     """`[destinations.NAME]`: who gets what, how fast, and how long it is tried.
 
-    As loaded, nothing is left open: `integration`, `batch`, `rate` and `in_flight` hold what the destination's type says where
+    As loaded, nothing is left open: `integration`, `batch`, `rate`, `in_flight` and `timeout` hold what the destination's type says where
     the user says nothing, and `settings` is an instance of that type's own Struct.
     """
 
@@ -148,6 +149,17 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
     sample: Annotated[
         float, Meta(description="Part of the events it gets, chosen by messageId.", examples=[0.1], ge=0, le=1)
     ] = 1.0
+    source: (
+        Annotated[
+            str,
+            Meta(
+                description='The Python file of a destination of type "function", relative to this one.',
+                examples=["functions/teams.py"],
+                min_length=1,
+            ),
+        ]
+        | None
+    ) = None
     settings: Annotated[
         Settings,
         Meta(description="The settings of this type of destination.", examples=[{"url": "https://example.com/in"}]),
@@ -222,3 +234,7 @@ class Config(Settings, frozen=True, kw_only=True):
         tuple[AlertSettings, ...],
         Meta(description="Who is told when a destination needs somebody; absent: the log alone."),
     ] = ()
+    functions: Annotated[
+        dict[str, InsertSettings],
+        Meta(description="Insert functions: what events pass on their way to destinations, in the order of the file."),
+    ] = msgspec.field(default_factory=dict)

@@ -28,6 +28,8 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
     sample: float = 1.0
     actions: dict[str, ActionRecord] | None = None
     """By name; None for a destination that has none."""
+    sorts_late: bool = False
+    """Whether functions change the events first: what the triggers of actions say of an event as it came in is then nothing."""
 
     def route(self, name: str) -> Route:
         """As routing wants it."""
@@ -38,7 +40,9 @@ class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
             sources=None if self.sources is None else frozenset(self.sources),
             consent=frozenset(self.consent),
             trigger=compile_fql(self.trigger) if self.trigger else None,
-            actions=None if self.actions is None else tuple(compile_fql(one.trigger) for one in self.actions.values()),
+            actions=None
+            if self.actions is None or self.sorts_late
+            else tuple(compile_fql(one.trigger) for one in self.actions.values()),
             sample=self.sample,
         )
 

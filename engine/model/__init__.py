@@ -11,13 +11,26 @@ from .envelope import Chunk, Envelope, Receipt
 from .event import ABSENT, EVENT_TYPES, AnyEvent, Consent, Context, Event
 from .exchange import Request, Response
 from .lines import Lines
-from .outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from .outcome import (
+    DELIVERED,
+    UNTRIED,
+    Delivered,
+    Failure,
+    Faulted,
+    Filtered,
+    Outcome,
+    Rejected,
+    Retry,
+    Untried,
+    Verdict,
+)
 
 __all__ = [
     "ABSENT",
     "DELIVERED",
     "EVENT_TYPES",
     "MAX_DEPTH",
+    "UNTRIED",
     "AnyEvent",
     "Batch",
     "Chunk",
@@ -28,6 +41,7 @@ __all__ = [
     "Envelope",
     "Event",
     "Failure",
+    "Faulted",
     "Filtered",
     "LineDecoder",
     "Lines",
@@ -39,5 +53,6 @@ __all__ = [
     "Response",
     "Retry",
     "Spec",
+    "Untried",
     "Verdict",
 ]

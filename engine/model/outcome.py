@@ -23,6 +23,8 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     after: float | None = None
+    detail: str = ""
+    """For people, as in `Failure`."""
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -31,15 +33,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     reason: str
     """A code of a bounded set, fit for a counter."""
     detail: str = ""
-    """For people: which field, which rule. Never in a counter's name."""
-
-
-class Raised(msgspec.Struct, frozen=True, gc=False):
-    """The user's code failed on this event: three tries, then a dead letter."""
-
-    reason: str
-    detail: str = ""
-    """The error, with file and line."""
+    """For people: which field, which rule, as in `Failure`. Never in a counter's name."""
 
 
 class Filtered(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +42,20 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Retry | Rejected | Raised | Filtered
+class Faulted(msgspec.Struct, frozen=True, gc=False):
+    """The user's function failed at this event: three tries, then a dead letter."""
+
+    reason: str
+    """`function_error`, `function_result`, or `function_timeout`, which opens the breaker at once."""
+    detail: str = ""
+    """Error, message, and the line it came from."""
+
+
+class Untried(msgspec.Struct, frozen=True, gc=False):
+    """Its turn did not come, because another event of the batch used up the time: it is tried anew, and nothing counts against it."""
+
+
+Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered | Faulted | Untried
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -69,3 +76,4 @@ class Failure(msgspec.Struct, frozen=True):
 Verdict: TypeAlias = Delivered | Failure | list[Outcome]
 
 DELIVERED = Delivered()
+UNTRIED = Untried()

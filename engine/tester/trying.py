@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..catalogue import Catalogue
+from ..clock import Clock
 from ..config.settings import Config, DestinationSettings
 from ..delivery import Plan
 from ..errors import DestinationError, Fault, TransportError, ValidationError
@@ -53,7 +55,7 @@ class EventTester:
     ) -> None:
         self._config = config
         self._open_transport = open_transport
-        planner = Planner(catalogue or Catalogue.discover())
+        planner = Planner(catalogue or Catalogue.discover(), Clock(), random.random)
         self._plans = {plan.name: plan for plan in planner.plans(config)}
         self._decoder = LineDecoder(config.engine.spec, config.engine.max_event_bytes)
 
@@ -260,7 +262,7 @@ class _Trial:
             return msgspec.structs.replace(report, outcome="delivered")
         word = _FAULTS[outcome.fault] if isinstance(outcome, Failure) else _OUTCOMES.get(type(outcome), "failed")
         detail = self._masking.text(getattr(outcome, "detail", ""))
-        return msgspec.structs.replace(report, outcome=word, reason=outcome.reason, detail=detail)
+        return msgspec.structs.replace(report, outcome=word, reason=getattr(outcome, "reason", ""), detail=detail)
 
 
 def _fields(use: Use, event: dict[str, Any]) -> list[FieldReport]:
