@@ -21,6 +21,7 @@ import anyio.lowlevel
 from doorstep.engine import Engine, load_config
 from doorstep.engine.model.exchange import Request, Response
 from doorstep.engine.net import NetSettings
+from doorstep.engine.net.transport import TransportStatistics
 from doorstep.engine.telemetry import Attempts
 
 from .events import Mix
@@ -101,8 +102,9 @@ class _Echo:
     async def __aexit__(self, *_: object) -> None:
         """Nothing to close."""
 
-    def statistics(self) -> None:
-        """None."""
+    def statistics(self) -> TransportStatistics:
+        """Nobody asks."""
+        raise NotImplementedError
 
 
 @contextmanager

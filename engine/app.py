@@ -172,7 +172,7 @@ class Engine:
         self._log.close()
         await self._log.settled()
         await self._fleet.drain(patience_s)
-        if await self._alerting.look():  # what happened at the very end
+        if await self._alerting.look(last=True):  # what happened at the very end
             await self._fleet.drain(patience_s)
 
     async def shut_down(self, deadline_s: float) -> None:

@@ -52,11 +52,11 @@ class Alerting:
             if self._rules:
                 await self.look()
 
-    async def look(self) -> int:
-        """Tells what there is to tell. How much that was."""
+    async def look(self, *, last: bool = False) -> int:
+        """Tells what there is to tell (`last`: now or never). How much that was."""
         seen = await self._fleet.observe()
         now = self._clock.monotonic()
-        alerts = self._watch.look({name: _sight(one) for name, one in seen.items()}, now)
+        alerts = self._watch.look({name: _sight(one) for name, one in seen.items()}, now, last=last)
         for alert in alerts:
             failed = self._fleet.deliveries.last_failed(alert.destination)
             event = self._event(alert, seen.get(alert.destination), failed)

@@ -159,8 +159,8 @@ class Watch:
         tellers = {rule.to for rule in rules}
         self._incidents = {key: one for key, one in self._incidents.items() if key[0] in tellers}
 
-    def look(self, sights: Mapping[str, Sight], now: float) -> list[Alert]:
-        """What is to be told. Nobody is told of itself."""
+    def look(self, sights: Mapping[str, Sight], now: float, *, last: bool = False) -> list[Alert]:
+        """What is to be told. Nobody is told of itself. `last`: it is now or never, so nothing waits for worse to show."""
         newly_dead = {name for name, sight in sights.items() if sight.dead > self._dead.get(name, 0)}
         self._dead = {name: sight.dead for name, sight in sights.items()}
         alerts = []
@@ -168,10 +168,12 @@ class Watch:
             for name in {*sights, *(name for to, name in self._incidents if to == rule.to)} - {rule.to}:
                 sight = sights.get(name, Sight())
                 true = [one for one in rule.conditions if _is_true(one, sight, name in newly_dead)]
-                alerts += self._judge(rule, name, sight, true, now)
+                alerts += self._judge(rule, name, sight, true, now, last)
         return sorted(alerts, key=lambda alert: (alert.destination, alert.to))
 
-    def _judge(self, rule: Rule, name: str, sight: Sight, true: Sequence[Condition], now: float) -> list[Alert]:
+    def _judge(
+        self, rule: Rule, name: str, sight: Sight, true: Sequence[Condition], now: float, last: bool
+    ) -> list[Alert]:
         key = (rule.to, name)
         incident = self._incidents.get(key)
         if incident is None:
@@ -184,7 +186,7 @@ class Watch:
         incident.true_since = {one: before.get(one, now) for one in (*true, *stays)}
         if true:
             incident.last = now
-        worst = _worst(one for one, since in incident.true_since.items() if now - since >= WAITS_S[one.kind])
+        worst = _worst(one for one, since in incident.true_since.items() if last or now - since >= WAITS_S[one.kind])
         if worst is not None and (incident.told is None or _severity(worst) > _severity(incident.told)):
             news: Literal["began", "worse"] = "began" if incident.told is None else "worse"
             incident.told = worst

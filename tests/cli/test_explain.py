@@ -9,7 +9,7 @@ import re
 def test_a_life_is_told_per_destination(doorstep_cli, invoke, receiver, answer, refusing, events, write_config):
     receiver.answers["/bad"] = answer(400)
     write_config(
-        '[destinations.bad]\ntype = "webhook"\nin_flight = 1\nbatch = { max_events = 1 }\n'
+        '[destinations.bad]\ntype = "webhook"\nowner = "growth-data"\nin_flight = 1\nbatch = { max_events = 1 }\n'
         f'settings = {{ url = "{receiver.url("/bad")}" }}\n'
         f'[destinations.good]\ntype = "webhook"\nsettings = {{ url = "{receiver.url("/good")}" }}\n'
         '[destinations.none]\ntype = "webhook"\ntrigger = \'type = "page"\'\n'
@@ -24,7 +24,7 @@ def test_a_life_is_told_per_destination(doorstep_cli, invoke, receiver, answer, 
     assert re.fullmatch(r"  \S+Z  received from stdin, and stored", received)
     stories = [line for line in told if re.match(r"  \w", line)]
     assert [re.sub(r" \(settings \w+\)", "", line) for line in stories] == [
-        "  bad: given up, dead letter 2: http_400",
+        "  bad (owner: growth-data): given up, dead letter 2: http_400",
         "  down: pending: it has not been delivered yet",
         "  good: delivered",
         "  none: filtered, it is not for this destination: trigger",
