@@ -118,6 +118,8 @@ REFUSED: list[tuple[int, str, str, str, bytes, dict[str, str]]] = [
     (400, "bad_encoding", "POST", "/v1/track", EVENT, {"Content-Encoding": "gzip"}),
     (400, "bad_encoding", "POST", "/v1/track", gzip.compress(EVENT)[:-9], {"Content-Encoding": "gzip"}),
     (400, "not_json", "POST", "/events", b"[{}", {}),
+    (400, "too_many_events", "POST", "/events", b"x\n" * 10_001, {}),
+    (400, "too_many_events", "POST", "/events", b"[%s]" % b",".join([b"1"] * 10_001), {}),
     (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": ""}),
     (401, "unknown_source", "POST", "/v1/track", EVENT, basic("wk-nobody")),
     (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": "Basic ???"}),
