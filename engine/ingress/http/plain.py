@@ -11,6 +11,9 @@ from ...model.lines import Lines
 from ..splitter import LineSplitter
 from .normalise import BadBody, compacted
 
+MAX_LINES = 10_000
+"""In one body: so many that are no events are refused in 30 ms, and nobody else waits longer."""
+
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _BOM = b"\xef\xbb\xbf"
@@ -18,6 +21,13 @@ _BOM = b"\xef\xbb\xbf"
 
 def lines_of_plain(body: bytes, max_event_bytes: int) -> Lines:
     """An array if it begins like one, one event if it is a single object over several lines, else NDJSON. Raises BadBody."""
+    read = _lines_of(body, max_event_bytes)
+    if len(read.lines) + len(read.too_large) > MAX_LINES:
+        raise BadBody("too_many_events", f"a body has at most {MAX_LINES} events")
+    return read
+
+
+def _lines_of(body: bytes, max_event_bytes: int) -> Lines:
     text = body.removeprefix(_BOM).strip()
     if text[:1] == b"[":
         return _array(text, max_event_bytes)

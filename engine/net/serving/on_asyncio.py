@@ -145,6 +145,7 @@ class _Fast(_Watching, HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_message = True
+        self._watch.head_bytes = 0  # what came in the same read is of the body
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

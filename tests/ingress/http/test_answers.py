@@ -118,6 +118,8 @@ REFUSED: list[tuple[int, str, str, str, bytes, dict[str, str]]] = [
     (400, "bad_encoding", "POST", "/v1/track", EVENT, {"Content-Encoding": "gzip"}),
     (400, "bad_encoding", "POST", "/v1/track", gzip.compress(EVENT)[:-9], {"Content-Encoding": "gzip"}),
     (400, "not_json", "POST", "/events", b"[{}", {}),
+    (400, "too_many_events", "POST", "/events", b"x\n" * 10_001, {}),
+    (400, "too_many_events", "POST", "/events", b"[%s]" % b",".join([b"1"] * 10_001), {}),
     (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": ""}),
     (401, "unknown_source", "POST", "/v1/track", EVENT, basic("wk-nobody")),
     (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": "Basic ???"}),
@@ -247,6 +249,12 @@ async def test_a_page_may_send_what_its_key_allows(serve: Any) -> None:
         server_side = await client.ask("/v1/t", EVENT, basic("wk-web"))
         elsewhere = await client.ask("/v1/t", b"", {**preflight, "Origin": "https://evil.example"}, "OPTIONS")
         denied = await client.ask("/v1/t", EVENT, {**basic("wk-web"), "Origin": "https://evil.example"})
+    async with serve(keys=KEYS) as both, both.client() as client:
+        not_this_one = await client.ask("/v1/t", EVENT, {**basic("wk-web"), "Origin": "https://evil.example"})
+        any_page = await client.ask("/v1/t", EVENT, {**basic("wk-app"), "Origin": "https://evil.example"})
+    assert not_this_one.status == 403
+    assert "access-control-allow-origin" not in not_this_one.headers
+    assert any_page.headers["access-control-allow-origin"] == "https://evil.example"
     assert (asked.status, asked.headers["access-control-allow-origin"]) == (204, PAGE)
     assert "authorization" in asked.headers["access-control-allow-headers"]
     assert (sent.status, sent.headers["access-control-allow-origin"], sent.headers["vary"]) == (200, PAGE, "Origin")

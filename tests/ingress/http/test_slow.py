@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
+import sniffio
 import trustme
 from anyio.streams.tls import TLSStream
 from doorstep.engine.net.serving import listening
@@ -124,12 +125,22 @@ async def test_a_head_is_bounded(serve: Any) -> None:
         assert (await server.ask("/v1/track", EVENT)).status == 200
 
 
+@pytest.mark.parametrize("size", [60_000, 100_000, 250_000, 500_000])
+async def test_a_body_is_no_head_in_however_few_reads_it_comes(serve: Any, size: int) -> None:
+    async with serve() as server, server.client() as client:
+        for _ in range(3):
+            assert (await client.ask("/v1/track", EVENT + b" " * size)).status == 200
+
+
 async def test_a_client_that_is_told_no_can_hear_it_though_it_has_not_sent_all(serve: Any) -> None:
     """Closing on what is unread would reset the connection, and the reset overtake the answer."""
     async with serve() as server, server.client() as client:
         await client.stream.send(b"POST /v1/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
         await client.stream.send(b" " * 1_000_000)
         answer = await client.answer()
+        if sniffio.current_async_library() == "asyncio":  # hypercorn closes; here the rest is read and forgotten
+            await client.stream.send(b" " * 2_000_000)
+            assert (await client.ask("/v1/track", EVENT)).status == 200
     assert (answer.status, answer.json["code"]) == (413, "body_too_large")
 
 
@@ -164,8 +175,10 @@ async def test_all_bodies_together_are_bounded(serve: Any, monkeypatch: pytest.M
         await anyio.sleep(0.1)
         answer = await server.ask("/v1/batch", b" " * 200_000)
         small = await server.ask("/v1/track", EVENT)
+        later = [(await server.ask("/v1/batch", b" " * 90_000)).status for _ in range(5)]
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "busy", "1")
     assert small.status == 200
+    assert later == [400] * 5, "what was held is given back"
 
 
 async def test_what_is_not_http_is_told_so_and_nobody_else_hears_of_it(
