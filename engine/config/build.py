@@ -90,7 +90,7 @@ class Builder:
         fields = {field.encode_name: field for field in type_.fields}
         known = [*fields, *([type_.tag_field] if type_.tag_field else [])]
         for key in value:
-            if key not in known and value[key] is not Broken.LATER:
+            if key not in known:
                 self.report((*path, key), f"unknown key{nearest(key, known)}")
         built: dict[str, Any] = {}
         for key, field in fields.items():

@@ -1,6 +1,6 @@
 """From files to a `Config`: every problem of them in one go, each with its file, line and key.
 
-files -> document -> not_yet -> build -> destinations, functions -> checks -> Config, or all Problems
+files -> document -> build -> destinations, functions -> checks -> Config, or all Problems
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from .checks import check_alerts, check_destinations, check_engine, check_ingres
 from .destinations import apply_type
 from .document import Document, overlay, parse, read, resolve
 from .functions import apply_functions
-from .later import marked, not_yet
 from .settings import Config, DestinationSettings
 
 Paths = str | os.PathLike[str]
@@ -64,10 +63,7 @@ def _examine(
 
 def _build(document: Document, catalogue: Catalogue) -> tuple[Config | None, list[Problem]]:
     builder = Builder(document)
-    later = not_yet(document.tree)
-    for path, message in later.items():
-        builder.report(path, message)
-    tree = marked(document.tree, later)
+    tree = document.tree
     config = builder.build(inspect.type_info(Config), tree, ())
     destinations = _destinations(builder, catalogue, tree)
     functions = apply_functions(builder, tree)

@@ -1,7 +1,6 @@
 """The whole configuration as one Struct, composed of those that the rooms below declare.
 
-Here are only the tables that belong to no single room: `[engine]` and `[destinations.NAME]`. What the contract names and this
-version has not yet is not declared; `later.py` says so to whoever writes it.
+Here are only the tables that belong to no single room: `[engine]` and `[destinations.NAME]`.
 """
 
 from __future__ import annotations
