@@ -104,7 +104,7 @@ class Chooser:
     def _parked(self, now: float) -> Work | None:
         plan = self._state.plan
         ways = self._state.ways
-        alike = {"key": ways.parked_key} if ways else {}
+        alike = {"key": ways.parked_key} if ways.are_actions else {}
         parked = self._state.parked.take_due(now, plan.batch.max_events, plan.batch.max_bytes, **alike)
         if not parked:
             return None

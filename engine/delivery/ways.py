@@ -34,11 +34,17 @@ class Ways:
         """
         self._destination = destination if isinstance(destination, ActionDestination) else None
         self._late = late
+        self._only = None if late or self._destination is None else self._destination.only
         self._prepared: dict[int, Envelope] = {}
         """What functions made of events that are on their way, by number: none goes through them again for each action."""
 
     def __bool__(self) -> bool:
-        """Whether there are several."""
+        """Whether events have to be told apart: not where there is one way for all, and none is in the middle of several."""
+        return self._destination is not None and (self._only is None or bool(self._left))
+
+    @property
+    def are_actions(self) -> bool:
+        """Whether parked events have to be told apart: what they have left may be actions that there are no more."""
         return self._destination is not None
 
     def key(self, envelope: Envelope) -> Hashable:
@@ -77,6 +83,8 @@ class Ways:
         """As it was cut from the window, or made of parked events: in order of numbers, and for its action."""
         if self._destination is None:
             return batch
+        if self._only is not None and not self._left and not rows:
+            return Batch(batch.envelopes, self._only)
         key = self.parked_key(rows[0]) if rows else self.key(batch.envelopes[0])
         assert isinstance(key, tuple)
         return Batch(sorted(batch.envelopes, key=_number), key[0])

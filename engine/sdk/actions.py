@@ -45,7 +45,7 @@ _KINDS = frozenset({("type",), ("event",)})
 _encode = msgspec.json.Encoder().encode
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One event, ready to be sent."""
 
     position: int
@@ -176,6 +176,14 @@ class ActionDestination(Destination[S]):
         """The request as it goes out at `at`: see `RequestDestination.sign`."""
         return request
 
+    @property
+    def only(self) -> str | None:
+        """The one action in use, if it is the only one and any of its events may share a request; else None."""
+        if len(self._uses) != 1:
+            return None
+        use = next(iter(self._uses.values()))
+        return use.name if use.key is None else None
+
     # What the engine asks --------------------------------------------------------------------------------------------
 
     def wanted(self, envelope: Envelope) -> tuple[str, ...]:
@@ -218,14 +226,13 @@ class ActionDestination(Destination[S]):
         use = self._uses.get(batch.action)
         items: list[Item] = []
         outcomes: dict[int, Outcome] = {}
+        if use is None:
+            return Formed(items, self._unwanted(batch), self.limits_of(batch.action))
+        read, mapped, complete, build, encode = self._read, use.compiled, use.complete, use.action.build, _encode
         for position, envelope in enumerate(batch.envelopes):
             try:
-                event = self._read(envelope)
-                if use is None:
-                    outcomes[position] = NO_ACTION
-                    continue
-                fields = use.fields(event)
-                items.append(Item(position, envelope, fields, _encode(use.action.build(fields, envelope))))
+                fields = complete(mapped(read(envelope)))
+                items.append(Item(position, envelope, fields, encode(build(fields, envelope))))
             except (EventNotSupported, DestinationError) as error:
                 outcomes[position] = outcome_of(error)
             except Exception as error:
@@ -234,6 +241,17 @@ class ActionDestination(Destination[S]):
         limits = self.limits_of(batch.action)
         _take_out_oversize(items, outcomes, limits)
         return Formed(items, outcomes, limits)
+
+    def _unwanted(self, batch: Batch) -> dict[int, Outcome]:
+        """Of events that no action wants: what cannot be decoded is the event's fault, the rest is filtered."""
+        outcomes: dict[int, Outcome] = {}
+        for position, envelope in enumerate(batch.envelopes):
+            try:
+                self._read(envelope)
+                outcomes[position] = NO_ACTION
+            except DestinationError as error:
+                outcomes[position] = outcome_of(error)
+        return outcomes
 
     def exchange(self, batch: Batch, items: Sequence[Item]) -> Exchange:
         """The exchange by which the batch's action sends `items`."""
@@ -274,6 +292,10 @@ def _take_out_oversize(items: list[Item], outcomes: dict[int, Outcome], limits: 
 
 
 def _packed(items: Sequence[Item], limits: Limits) -> Iterator[list[Item]]:
+    if len(items) <= limits.max_events and sum([len(item.body) for item in items]) + len(items) <= limits.max_bytes:
+        if items:
+            yield list(items)
+        return
     part: list[Item] = []
     size = 0
     for item in items:

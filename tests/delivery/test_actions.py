@@ -213,6 +213,35 @@ async def test_an_action_that_is_gone_is_passed_over(world: Any, receiver: Any) 
         assert w.statistics("v").delivered == 10
 
 
+async def test_with_one_action_left_what_was_in_the_middle_of_several_is_not_sent_again(
+    world: Any, receiver: Any
+) -> None:
+    """`tell` is down for all and refuses event 7 alone before that; then there is only `send`, which had them all."""
+    async with world() as w:
+        down = False
+        vendor = Vendor(receiver, lambda path, ids, now: 503 if path == "tell" and (down or 7 in ids) else 200)
+        plan(w, vendor, retry=RetrySettings(preset="forever"))
+        w.reconcile()
+        await w.feed(20)
+        for _ in range(60):
+            await anyio.sleep(1)
+            await w.feed(1)
+        assert w.statistics("v").parked == 1
+        down = True
+        await w.feed(5)
+        await anyio.sleep(5)
+        plan(w, vendor, both(tell=ActionSettings(enabled=False)), version="2", retry=RetrySettings(preset="forever"))
+        w.reconcile()
+        await w.feed(5)
+        await anyio.sleep(3600)
+        assert {n: count for (path, n), count in vendor.seen.items() if path == "send"} == dict.fromkeys(
+            range(1, 91), 1
+        )
+        statistics = w.statistics("v")
+        assert (statistics.delivered, statistics.parked, statistics.pending) == (89, 0, 0)
+        assert dict(statistics.filtered) == {"no_action": 1}
+
+
 async def test_events_of_one_request_share_what_the_action_says(world: Any, receiver: Any) -> None:
     class PerTen(Send):
         name = "per_ten"
