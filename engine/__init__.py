@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .config import Changes, Config, load_config
     from .errors import Closed, ConfigError, DoorstepError, Problem
+    from .functions.testing import FunctionResult, FunctionTester
     from .ingress.http.mounted import tracking_app
     from .model import Rejection
     from .pipeline import Acceptance
@@ -35,6 +36,8 @@ __all__ = [
     "DestinationStatistics",
     "DoorstepError",
     "Engine",
+    "FunctionResult",
+    "FunctionTester",
     "Latency",
     "Problem",
     "Rejection",
@@ -51,6 +54,7 @@ _HOMES = {
     ".clock": ("Clock",),
     ".config": ("Changes", "Config", "load_config"),
     ".errors": ("Closed", "ConfigError", "DoorstepError", "Problem"),
+    ".functions.testing": ("FunctionResult", "FunctionTester"),
     ".ingress.http.mounted": ("tracking_app",),
     ".model": ("Rejection",),
     ".pipeline": ("Acceptance",),

@@ -27,6 +27,7 @@ from .delivery import Fleet
 from .delivery.alerting import Alerting
 from .delivery.desk import RunningDesk
 from .delivery.overview import Overview
+from .functions import Inserts
 from .ingress import HttpSettings, Ingress, IngressSettings, dedup_s
 from .journal import DiskLog, Log, MemoryLog, open_disk_log
 from .journal.committing import Limits
@@ -71,7 +72,7 @@ class Engine:
     ) -> None:
         self._config = config
         self._clock = clock or Clock()
-        self._planner = Planner(catalogue or Catalogue.discover())
+        self._planner = Planner(catalogue or Catalogue.discover(), Inserts(self._clock.monotonic, random))
         self._intake = IntakeCounters()
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
         self.desk: Desk | None = None
@@ -231,7 +232,11 @@ class Engine:
         self._fleet.reconcile(self._planner.plans(config), self._log)
         self._alerting.change([rule_of(alert) for alert in config.alerts])
         self._config = msgspec.structs.replace(
-            self._config, destinations=config.destinations, network=config.network, alerts=config.alerts
+            self._config,
+            destinations=config.destinations,
+            functions=config.functions,
+            network=config.network,
+            alerts=config.alerts,
         )
         return changed
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 from .errors import ConfigError, Problem
+from .functions import FunctionSink
 from .sdk import ActionDestination, Destination, Limits, RequestDestination, Sink
 from .sdk.describing import ActionInfo, actions_of
 from .sdk.fields import Field, fields
@@ -67,7 +68,7 @@ class Catalogue:
     @classmethod
     def discover(cls) -> Catalogue:
         """Looks around. A name that two have goes to the built-in one, or to the first by distribution name."""
-        return cls({found.name: found for found in [*reversed(_installed()), *_builtin()]})
+        return cls({found.name: found for found in [*reversed(_installed()), *_builtin(), _FUNCTION]})
 
     def __repr__(self) -> str:
         return f"<Catalogue of {', '.join(self.names())}>"
@@ -107,6 +108,10 @@ def describe(entry: Entry) -> dict[str, Any]:
         "limits": msgspec.to_builtins(entry.limits),
         "actions": msgspec.to_builtins(entry.actions),
     }
+
+
+_FUNCTION = Found("function", BUILTIN, lambda: FunctionSink)
+"""The one type of the engine's own: it runs what users write, which no folder of `destinations` could."""
 
 
 def _builtin() -> list[Found]:

@@ -145,8 +145,23 @@ class RetryError(DestinationError):
         self.after = after
 
 
+class FetchError(DestinationError):
+    """A function's `ctx.fetch` got no complete response; `reason` names what happened, as in `TransportError`. Retried."""
+
+    fault = Fault.TRANSIENT
+    code = "fetch_error"
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
 class EventNotSupported(DoorstepError):
     """This destination has no use for this type of event. Not a failure: filtered, counted."""
+
+
+class DropEvent(DoorstepError):
+    """The function does not want this event to go on. Not a failure: filtered, counted."""
 
 
 class TransportError(DoorstepError):

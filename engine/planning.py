@@ -5,16 +5,20 @@ Config -> [ catalogue: the type ] -> destination, its actions, what is done to i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
+from random import random
 from typing import Any
 
 from .catalogue import Catalogue
-from .config.changes import version
+from .config.changes import insert_version, version
 from .config.settings import Config, DestinationSettings
 from .delivery import Plan
 from .delivery.decoded import DecodedEvents
 from .delivery.preparation import Preparation
+from .functions import Bounds, FunctionSettings, FunctionSink, InsertFunction, Inserts, way_out
+from .functions.settings import inserts_before
 from .journal.plans import ActionRecord, PlanRecord
 from .model.decode import LineDecoder
 from .model.envelope import Envelope
@@ -29,11 +33,15 @@ from .sdk.using import equipped
 class Planner:
     """Of one engine."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, inserts: Inserts | None = None) -> None:
+        """`inserts`: those of the engine, which go on from one configuration to the next."""
         self._catalogue = catalogue
+        self._inserts = inserts or Inserts(time.monotonic, random)
 
     def plans(self, config: Config) -> list[Plan]:
         """One for each destination. What their mappings read of an event is decoded once for all of them."""
+        versions = {name: insert_version(one) for name, one in config.functions.items()}
+        self._inserts.reconcile(config.functions, versions, NetSettings(network=config.network))
         decoded = DecodedEvents()
         plans = [self._plan(name, config, decoded) for name in config.destinations]
         for plan in plans:
@@ -45,7 +53,11 @@ class Planner:
         settings = config.destinations[name]
         kind = self._catalogue.load(settings.type)
         in_flight = settings.in_flight or kind.limits.in_flight
-        destination = equipped(kind.destination, settings.settings, settings.actions, decoded.read)
+        net = NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight)
+        if issubclass(kind.destination, FunctionSink):
+            destination: Destination[Any] = _function(kind.destination, name, settings, net)
+        else:
+            destination = equipped(kind.destination, settings.settings, settings.actions, decoded.read)
         record = PlanRecord(
             integration=settings.integration or kind.label,
             enabled=settings.enabled,
@@ -56,12 +68,12 @@ class Planner:
             sample=settings.sample,
         )
         return Plan(
-            version=version(settings),
+            version=version(settings, inserts_before(config.functions, name)),
             route=record.route(name),
             record=record,
             destination=destination,
-            preparation=_preparation(settings, config),
-            net=NetSettings(tls=settings.tls, proxy=settings.proxy, network=config.network, connections=in_flight),
+            preparation=_preparation(settings, config, self._inserts.before(name)),
+            net=net,
             batch=settings.batch,
             rate=settings.rate,
             in_flight=in_flight,
@@ -85,10 +97,19 @@ def _actions(destination: Destination[Any]) -> dict[str, ActionRecord] | None:
     return {name: ActionRecord(use.trigger, use.version) for name, use in destination.uses.items()}
 
 
-def _preparation(settings: DestinationSettings, config: Config) -> Preparation:
+def _function(
+    kind: type[FunctionSink], name: str, settings: DestinationSettings, net: NetSettings
+) -> Destination[FunctionSettings]:
+    assert isinstance(settings.settings, FunctionSettings)
+    bounds = Bounds(calls=net.connections, limit_s=settings.timeout)
+    return kind(settings.settings, name=name, bounds=bounds, open_transport=way_out(net))
+
+
+def _preparation(settings: DestinationSettings, config: Config, inserts: tuple[InsertFunction, ...]) -> Preparation:
     return Preparation(
         permits=_permits(settings.consent),
         without_fields=FieldRules(settings.fields).clean if settings.fields else None,
+        inserters=inserts,
         decoder=LineDecoder(config.engine.spec, config.engine.max_event_bytes),
     )
 

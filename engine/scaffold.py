@@ -1,4 +1,4 @@
-"""`doorstep new destination`: a folder copied from a template, names filled in, that passes its tests untouched."""
+"""`doorstep new`: a destination's folder or a function's file copied from a template, names filled in, with tests that pass untouched."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Literal
 from .errors import ConfigError, Problem
 
 Kind = Literal["request", "sink"]
+FunctionKind = Literal["destination", "insert"]
 
 _PACKAGE = "doorstep.destinations"
+_FUNCTIONS = f"{__package__}.functions"
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _SUFFIX = ".tmpl"  # keeps pytest, linters, and the wheel's exclusion of tests away from the templates
 
@@ -33,6 +35,34 @@ def new_destination(name: str, directory: Path, kind: Kind = "request") -> Path:
         raise _error(f"{target} cannot be made: {error.strerror}") from error
     _copy(importlib.resources.files(_PACKAGE) / "_template" / kind, target, _words(name))
     return target
+
+
+def new_function(name: str, directory: Path, kind: FunctionKind = "destination") -> Path:
+    """Makes `directory/name.py`, with its test beside it, and returns it. Raises ConfigError as `new_destination` does."""
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise _error(
+            f"{name!r} cannot be a function's name; use lower case letters, digits and single _, as in `teams`"
+        )
+    made = {f"{name}.py": f"{kind}.py", f"test_{name}.py": f"test_{kind}.py"}
+    for file in made:
+        if (directory / file).exists():
+            raise _error(f"{directory / file} is there already; nothing was changed")
+    template = importlib.resources.files(_FUNCTIONS) / "_template"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for file, source in made.items():
+            (directory / file).write_text(_filled(template / f"{source}{_SUFFIX}", _words(name)), encoding="utf-8")
+    except OSError as error:
+        raise _error(f"{directory / name}.py cannot be made: {error.strerror}") from error
+    return directory / f"{name}.py"
+
+
+def how_it_is_used(made: Path, kind: FunctionKind) -> str:
+    """What a configuration has to say for the function just made to be called."""
+    if kind == "insert":
+        return f'[functions.{made.stem}]\nsource = "{made}"\nbefore = ["hook"]          # absent: all destinations\n'
+    settings = 'settings = { url = "https://example.com/in", api_key = "${env:API_KEY}" }'
+    return f'[destinations.{made.stem}]\ntype = "function"\nsource = "{made}"\n{settings}\n'
 
 
 def default_directory(here: Path) -> Path:
@@ -71,8 +101,11 @@ def _copy(template: Traversable, target: Path, words: dict[str, str]) -> None:
             path.mkdir()
             _copy(source, path, words)
         elif source.name.endswith(_SUFFIX):
-            text = source.read_text(encoding="utf-8")
-            path.write_text(re.sub(r"@@(\w+)@@", lambda match: words[match[1]], text), encoding="utf-8")
+            path.write_text(_filled(source, words), encoding="utf-8")
+
+
+def _filled(source: Traversable, words: dict[str, str]) -> str:
+    return re.sub(r"@@(\w+)@@", lambda match: words[match[1]], source.read_text(encoding="utf-8"))
 
 
 def _error(message: str) -> ConfigError:

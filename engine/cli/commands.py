@@ -43,8 +43,6 @@ COMMANDS = {
 }
 """Each is in the module of its name, under its name."""
 ALIASES = {"validate": "check", "catalog": "catalogue", "tap": "tail"}
-LATER = {"new function"}
-"""Commands that are documented for later versions: to say so is more than to guess at a slip of the hand."""
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""
 LOG_FORMAT = "doorstep.log_format"
@@ -68,7 +66,6 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        refuse_later(ctx, name)
         if "--version" in args and ALIASES.get(name, name) in COMMANDS:
             _print_version(ctx, None, True)  # here, before the command is imported
         if name.startswith("-") or self.get_command(ctx, name) is not None:
@@ -88,13 +85,6 @@ class Commands(click.Group):
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # whoever read our output has gone: click ends quietly
             ctx.exit(report(error, ctx.meta.get(LOG_FORMAT, "text"), verbose=ctx.meta.get(VERBOSE, False)))
-
-
-def refuse_later(ctx: click.Context, name: str) -> None:
-    """Raises click.UsageError if the command `name` of the group `ctx` is one that a later version brings."""
-    path = " ".join([*ctx.command_path.split()[1:], name])
-    if path in LATER:
-        raise click.UsageError(f"{path!r} is not in this version yet; `doorstep --help` shows what is", ctx)
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:

@@ -6,21 +6,18 @@ from pathlib import Path
 
 import click
 
-from ..scaffold import Kind, default_directory, how_it_is_found, new_destination
-from .commands import refuse_later
+from ..scaffold import (
+    FunctionKind,
+    Kind,
+    default_directory,
+    how_it_is_found,
+    how_it_is_used,
+    new_destination,
+    new_function,
+)
 
 
-class Kinds(click.Group):
-    """Says of a kind that a later version brings that it is one."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        refuse_later(ctx, args[0])
-        return super().resolve_command(ctx, args)
-
-
-@click.group("new", cls=Kinds)
+@click.group("new")
 def new_command() -> None:
     """Makes a working template, with its test."""
 
@@ -41,3 +38,29 @@ def new_destination_command(name: str, directory: Path | None, kind: Kind) -> No
     click.echo(f"made {made}\nits tests pass already: python -m pytest {made}")
     if hint := how_it_is_found(made):
         click.echo(f"\n{hint}", nl=False)
+
+
+@new_command.command("function")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("functions"),
+    show_default=True,
+    help="Where to make its file.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["destination", "insert"]),
+    default="destination",
+    show_default=True,
+    help="destination: it handles events. insert: it changes or drops them on their way to destinations.",
+)
+def new_function_command(name: str, directory: Path, kind: FunctionKind) -> None:
+    """Makes the function NAME, a Python file of your own, with a test."""
+    made = new_function(name, directory, kind)
+    test = made.with_name(f"test_{made.name}")
+    click.echo(f"made {made} and {test}\nits tests pass already: python -m pytest {test}\n")
+    click.echo(f"To use it, add this to your configuration:\n\n{how_it_is_used(made, kind)}", nl=False)

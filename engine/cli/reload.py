@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from ..app import Engine
 from ..catalogue import Catalogue
-from ..config import Changes, Config, load_config
+from ..config import Changes, Config, load_config, sources
 from ..errors import ConfigError
 
 _log = logging.getLogger("doorstep.reload")
@@ -19,15 +19,18 @@ _log = logging.getLogger("doorstep.reload")
 DEBOUNCE_MS = 200
 """How long to go on listening after a change: an editor writes a file in several steps."""
 
+LOOK_EVERY_MS = 5000
+
 
 class Reloader:
     """Of one engine and the files it was configured from."""
 
-    def __init__(self, engine: Engine, paths: Sequence[str], catalogue: Catalogue) -> None:
+    def __init__(self, engine: Engine, config: Config, paths: Sequence[str], catalogue: Catalogue) -> None:
         self._engine = engine
         self._paths = list(paths)
         self._catalogue = catalogue
-        self._folders = sorted({str(Path(path).absolute().parent) for path in paths})
+        self._named = sources(config)
+        """Files that the configuration names, and that are read with it."""
         self._lock = anyio.Lock()
 
     async def reload(self) -> None:
@@ -39,9 +42,12 @@ class Reloader:
             try:
                 config = await anyio.to_thread.run_sync(self._load)
             except ConfigError as error:
+                # Also the file that is wrong now: it may be one that the old configuration does not know.
+                self._named |= {problem.file for problem in error.problems if problem.file}
                 for problem in error.problems:
                     _log.error("not reloaded, the old configuration stays: %s", problem)
                 return
+            self._named = sources(config)
             _say(self._engine.reload(config))
 
     async def watch(self, stop: anyio.Event) -> None:
@@ -52,20 +58,38 @@ class Reloader:
         import watchfiles  # with its own runtime: only for those who watch
 
         seen = await anyio.to_thread.run_sync(self._contents)
-        changes = watchfiles.awatch(
-            *self._folders, watch_filter=None, debounce=DEBOUNCE_MS, recursive=False, stop_event=stop
-        )
-        async for _ in changes:
-            now = await anyio.to_thread.run_sync(self._contents)
-            if now != seen:
-                seen = now
-                await self.reload()
+        while not stop.is_set():
+            folders = self._folders()
+            changes = watchfiles.awatch(
+                *folders,
+                watch_filter=None,
+                debounce=DEBOUNCE_MS,
+                recursive=False,
+                stop_event=stop,
+                rust_timeout=LOOK_EVERY_MS,
+                yield_on_timeout=True,  # what changed while the folders were exchanged was not seen
+            )
+            async for _ in changes:
+                now = await anyio.to_thread.run_sync(self._contents)
+                if now != seen:
+                    await self.reload()
+                    after = await anyio.to_thread.run_sync(self._contents)
+                    seen = {path: now.get(path, text) for path, text in after.items()}
+                if self._folders() != folders:
+                    break
 
     def _load(self) -> Config:
         return load_config(*self._paths, catalogue=self._catalogue)
 
-    def _contents(self) -> list[bytes | None]:
-        return [_read(path) for path in self._paths]
+    def _files(self) -> list[str]:
+        return sorted({*self._paths, *self._named})
+
+    def _folders(self) -> list[str]:
+        folders = {str(Path(path).absolute().parent) for path in self._files()}
+        return sorted(folder for folder in folders if Path(folder).is_dir())
+
+    def _contents(self) -> dict[str, bytes | None]:
+        return {path: _read(path) for path in self._files()}
 
 
 def _read(path: str) -> bytes | None:

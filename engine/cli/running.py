@@ -107,7 +107,7 @@ class Run:
         self._wanted = wanted
         self._engine = Engine(wanted.config, catalogue=wanted.catalogue)
         self._inputs = inputs
-        self._reloader = Reloader(self._engine, wanted.paths, wanted.catalogue)
+        self._reloader = Reloader(self._engine, wanted.config, wanted.paths, wanted.catalogue)
         self._gently = anyio.CancelScope()
         self._leave = anyio.CancelScope()
         self._signalled: float | None = None

@@ -11,6 +11,7 @@ below imports it; `app`, `admin` and `cli` do.
 from __future__ import annotations
 
 from .changes import Changes, changes, version
+from .functions import sources
 from .load import check, load_config
 from .schema import config_schema
 from .settings import Config, DestinationSettings, EngineSettings, IngressSettings
@@ -25,5 +26,6 @@ __all__ = [
     "check",
     "config_schema",
     "load_config",
+    "sources",
     "version",
 ]

@@ -18,7 +18,7 @@ from msgspec import inspect
 
 from ..errors import Problem
 from ..settings import decode_hook
-from .document import BROKEN, Broken, Document
+from .document import BROKEN, Broken, Document, dotted
 from .kinds import Help, bounds_of, closest, is_open, nearest, options, seen, toml, unwrap, wanted
 from .positions import Path
 
@@ -42,6 +42,10 @@ class Builder:
     def report(self, path: Path, message: str) -> None:
         """Notes a problem at `path`."""
         self.problems.append(self._document.problem(path, message))
+
+    def report_in(self, file: str, line: int | None, path: Path, message: str) -> None:
+        """Notes a problem of a file that the configuration names at `path`."""
+        self.problems.append(Problem(dotted(path), message, file, line))
 
     def beside(self, path: Path, name: str) -> str:
         """The file `name`, written at `path`: relative to the file of the configuration that it is written in."""
@@ -86,7 +90,7 @@ class Builder:
         fields = {field.encode_name: field for field in type_.fields}
         known = [*fields, *([type_.tag_field] if type_.tag_field else [])]
         for key in value:
-            if key not in known and value[key] is not Broken.LATER:
+            if key not in known:
                 self.report((*path, key), f"unknown key{nearest(key, known)}")
         built: dict[str, Any] = {}
         for key, field in fields.items():

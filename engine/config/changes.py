@@ -7,13 +7,17 @@ DestinationSettings -> version -> the name of the plan by which its batches are 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from ..errors import Problem
+from ..functions.function import FunctionSettings
+from ..functions.settings import InsertSettings, inserts_before
 from ..secret import Secret
-from ..settings import encode_hook
+from ..settings import Settings, encode_hook
 from .document import dotted
 from .positions import Path
 from .settings import Config, DestinationSettings
@@ -56,7 +60,12 @@ def changes(old: Config, new: Config) -> Changes:
     before, after = old.destinations, new.destinations
     both = [name for name in after if name in before]
     everywhere = _differences(old.network, new.network, ("network",))
-    differing = {name: _differences(before[name], after[name], ("destinations", name)) + everywhere for name in both}
+    differing = {
+        name: _differences(before[name], after[name], ("destinations", name))
+        + _inserts_differ(old, new, name)
+        + everywhere
+        for name in both
+    }
     return Changes(
         added=[name for name in after if name not in before],
         removed=[name for name in before if name not in after],
@@ -70,13 +79,35 @@ def changes(old: Config, new: Config) -> Changes:
     )
 
 
-def version(destination: DestinationSettings) -> str:
+def _inserts_differ(old: Config, new: Config, destination: str) -> list[Path]:
+    """The paths at which the functions before a destination differ: one that comes, goes or changes is a change of that destination."""
+    before, after = (inserts_before(config.functions, destination) for config in (old, new))
+    return _differences(before, after, ("functions",)) if before != after else []
+
+
+def version(destination: DestinationSettings, inserts: Mapping[str, InsertSettings] = MappingProxyType({})) -> str:
     """The content hash of how events are chosen and batches formed: equal settings, equal version, in every process.
 
-    Hexadecimal, 128 bits. Secrets are in it as digests only.
+    `inserts` are the functions before it (`inserts_before`). Hexadecimal, 128 bits. Secrets are in it as digests only.
     """
     forming = {name: getattr(destination, name) for name in _FORMING}
     forming["settings"] = [type(destination.settings).__name__, destination.settings]
+    code = [_code(destination.settings), *(insert_version(insert) for insert in inserts.values())]
+    if any(code):
+        forming["code"] = code
+    return _digest(forming)
+
+
+def insert_version(insert: InsertSettings) -> str:
+    """The content hash of what an insert function does: its file, its settings, its time."""
+    return _digest([_code(insert.settings), insert.settings, insert.timeout])
+
+
+def _code(settings: Settings) -> str:
+    return settings.function.digest if isinstance(settings, FunctionSettings) else ""
+
+
+def _digest(forming: Any) -> str:
     content = msgspec.json.encode(forming, enc_hook=_hashable, order="sorted")
     return hashlib.sha256(content).hexdigest()[:32]
 
@@ -89,6 +120,8 @@ def _hashable(value: Any) -> Any:
 
 def _differences(old: Any, new: Any, path: Path) -> list[Path]:
     """The paths at which two values differ, as deep as both have the same shape."""
+    if isinstance(old, FunctionSettings) and isinstance(new, FunctionSettings):
+        return _function_differs(old, new, path)
     if type(old) is type(new) and isinstance(old, msgspec.Struct):
         return [
             where
@@ -102,6 +135,13 @@ def _differences(old: Any, new: Any, path: Path) -> list[Path]:
         pairs = enumerate(zip(old, new, strict=True))
         return [where for index, (one, other) in pairs for where in _differences(one, other, (*path, index))]
     return [] if old == new else [path]
+
+
+def _function_differs(old: FunctionSettings, new: FunctionSettings, path: Path) -> list[Path]:
+    """Their Structs are never the same type, not even after loading the same file twice: the code is told by its digest."""
+    code = [] if _code(old) == _code(new) else [(*path[:-1], "source")]
+    before, after = ({name: getattr(one, name) for name in one.__struct_fields__} for one in (old, new))
+    return code + _differences(before, after, path)
 
 
 def _differences_at(old: dict[str, Any], new: dict[str, Any], key: str, path: Path) -> list[Path]:

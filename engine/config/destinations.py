@@ -9,12 +9,15 @@ from msgspec import inspect
 
 from ..catalogue import Catalogue
 from ..errors import ConfigError
+from ..functions import FunctionSettings, FunctionSink
 from ..policy.limiter import RateSettings
 from ..policy.window import BatchSettings
 from ..sdk.destination import Destination, Limits
 from ..settings import Duration, Settings, Size
 from .actions import apply_actions
 from .build import Builder
+from .document import BROKEN
+from .functions import function_of, settings_of
 from .kinds import toml
 from .positions import Path
 from .settings import DestinationSettings
@@ -31,7 +34,12 @@ def apply_type(builder: Builder, catalogue: Catalogue, name: str, table: dict[st
     written = table.get("settings", {})
     if not isinstance(written, dict):
         return None
-    settings = _settings(builder, kind, written, (*path, "settings"))
+    if issubclass(kind, FunctionSink):
+        settings = _settings_of_function(builder, table, path)
+    else:
+        settings = _settings(builder, kind, written, (*path, "settings"))
+        if "source" in table:
+            builder.report((*path, "source"), 'is for type = "function" only; leave it out')
     valid = isinstance(settings, Settings)
     limits = kind.tuned(settings) if valid else kind.limits
     _check_limits(builder, path, table, limits)
@@ -49,6 +57,15 @@ def _settings(builder: Builder, kind: AnyDestination, written: dict[str, Any], p
     for key in written:
         builder.report((*path, key), "unknown key: this type of destination has no settings")
     return Settings()
+
+
+def _settings_of_function(builder: Builder, table: dict[str, Any], path: Path) -> Any:
+    if "source" not in table:
+        builder.report(
+            (*path, "source"), 'is missing; write the Python file of the function, such as "functions/teams.py"'
+        )
+    function = function_of(builder, path)
+    return BROKEN if function is None else settings_of(builder, function, table, path)
 
 
 def _kind(builder: Builder, catalogue: Catalogue, path: Path) -> AnyDestination | None:
@@ -83,10 +100,12 @@ def _completed(
     return msgspec.structs.replace(
         destination,
         settings=settings,
+        source=settings.function.path if isinstance(settings, FunctionSettings) else None,
         integration=destination.integration or label,
         batch=_batch(destination.batch, table.get("batch", {}), limits),
         rate=destination.rate or (RateSettings(per_second=limits.per_second) if limits.per_second else None),
         in_flight=destination.in_flight if "in_flight" in table else limits.in_flight,
+        timeout=destination.timeout if "timeout" in table else Duration(limits.timeout_s),
     )
 
 

@@ -25,8 +25,6 @@ class Broken(Enum):
     """Stands for a value of which it is already known, and reported, that it is wrong."""
 
     BROKEN = "broken"
-    LATER = "later"
-    """Its key is nothing that this version knows."""
 
 
 BROKEN: Final = Broken.BROKEN

@@ -1,6 +1,6 @@
 """From files to a `Config`: every problem of them in one go, each with its file, line and key.
 
-files -> document -> not_yet -> build -> destinations -> checks -> Config, or all Problems
+files -> document -> build -> destinations, functions -> checks -> Config, or all Problems
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .build import Builder
 from .checks import check_alerts, check_destinations, check_engine, check_ingresses, check_network
 from .destinations import apply_type
 from .document import Document, overlay, parse, read, resolve
-from .later import marked, not_yet
+from .functions import apply_functions
 from .settings import Config, DestinationSettings
 
 Paths = str | os.PathLike[str]
@@ -63,19 +63,17 @@ def _examine(
 
 def _build(document: Document, catalogue: Catalogue) -> tuple[Config | None, list[Problem]]:
     builder = Builder(document)
-    later = not_yet(document.tree)
-    for path, message in later.items():
-        builder.report(path, message)
-    tree = marked(document.tree, later)
+    tree = document.tree
     config = builder.build(inspect.type_info(Config), tree, ())
     destinations = _destinations(builder, catalogue, tree)
+    functions = apply_functions(builder, tree)
     check_engine(builder, document.tree)
     check_network(builder)
     check_destinations(builder, tree, check_ingresses(builder, tree))
     check_alerts(builder, tree)
     if not isinstance(config, Config) or builder.problems:
         return None, builder.problems
-    return msgspec.structs.replace(config, destinations=destinations), []
+    return msgspec.structs.replace(config, destinations=destinations, functions=functions), []
 
 
 def _destinations(builder: Builder, catalogue: Catalogue, tree: dict[str, Any]) -> dict[str, DestinationSettings]:

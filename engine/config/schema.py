@@ -12,6 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from ..catalogue import Catalogue
+from ..functions import FunctionSink
 from ..settings import encode_hook, schema_hook
 from .kinds import is_open
 from .settings import Config, DestinationSettings
@@ -32,12 +33,20 @@ def config_schema(catalogue: Catalogue | None = None) -> Schema:
     destination = writer.defs[DestinationSettings.__name__]
     destination["properties"]["type"]["enum"] = [entry.name for entry in entries]
     destination["allOf"] = [
-        writer.choice(entry.name, inspect.type_info(entry.destination.Settings)) for entry in entries
+        _function_choice(entry.name)
+        if issubclass(entry.destination, FunctionSink)
+        else writer.choice(entry.name, inspect.type_info(entry.destination.Settings))
+        for entry in entries
     ]
     config = writer.defs.pop(root["$ref"].rpartition("/")[2])
     config["properties"]["destinations"] |= {"minProperties": 1, "propertyNames": {"pattern": _NAMES}}
     config["required"] = ["destinations"]
     return {"$schema": DIALECT, "title": "Doorstep configuration", **config, "$defs": writer.defs}
+
+
+def _function_choice(name: str) -> Schema:
+    """Its settings are what its file says, which no schema can know."""
+    return {"if": {"properties": {"type": {"const": name}}, "required": ["type"]}, "then": {"required": ["source"]}}
 
 
 class _Writer:

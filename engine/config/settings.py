@@ -1,7 +1,6 @@
 """The whole configuration as one Struct, composed of those that the rooms below declare.
 
-Here are only the tables that belong to no single room: `[engine]` and `[destinations.NAME]`. What the contract names and this
-version has not yet is not declared; `later.py` says so to whoever writes it.
+Here are only the tables that belong to no single room: `[engine]` and `[destinations.NAME]`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
+from ..functions.settings import InsertSettings
 from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
 from ..net.settings import NetworkSettings, TlsSettings
 from ..policy.alerts import AlertSettings
@@ -84,7 +84,7 @@ class EngineSettings(Settings, frozen=True, kw_only=True):
 class DestinationSettings(Settings, frozen=True, kw_only=True):
     """`[destinations.NAME]`: who gets what, how fast, and how long it is tried.
 
-    As loaded, nothing is left open: `integration`, `batch`, `rate` and `in_flight` hold what the destination's type says where
+    As loaded, nothing is left open: `integration`, `batch`, `rate`, `in_flight` and `timeout` hold what the destination's type says where
     the user says nothing, and `settings` is an instance of that type's own Struct.
     """
 
@@ -148,6 +148,17 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
     sample: Annotated[
         float, Meta(description="Part of the events it gets, chosen by messageId.", examples=[0.1], ge=0, le=1)
     ] = 1.0
+    source: (
+        Annotated[
+            str,
+            Meta(
+                description='The Python file of a destination of type "function", relative to this one.',
+                examples=["functions/teams.py"],
+                min_length=1,
+            ),
+        ]
+        | None
+    ) = None
     settings: Annotated[
         Settings,
         Meta(description="The settings of this type of destination.", examples=[{"url": "https://example.com/in"}]),
@@ -217,6 +228,10 @@ class Config(Settings, frozen=True, kw_only=True):
     )
     destinations: Annotated[
         dict[str, DestinationSettings], Meta(description="Where events go, each under a name of yours; at least one.")
+    ] = msgspec.field(default_factory=dict)
+    functions: Annotated[
+        dict[str, InsertSettings],
+        Meta(description="Insert functions: what events pass on their way to destinations, in the order of the file."),
     ] = msgspec.field(default_factory=dict)
     alerts: Annotated[
         tuple[AlertSettings, ...],

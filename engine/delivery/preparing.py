@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ..errors import DestinationError
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.lines import Lines
 from ..model.outcome import Filtered, Outcome, Rejected
 from ..sdk.actions import NO_ACTION
 from .preparation import Inserted, Preparation
-from .sender import Attempted, Partial, Sender, Sorted, Split
+from .sender import Attempted, Partial, Sender, Sorted, Split, failure_of
 from .ways import Ways
 
 
@@ -40,7 +41,10 @@ class PreparingSender:
         """See `Sender`."""
         outcomes = self._without_consent(batch)
         left = [position for position in range(len(batch)) if position not in outcomes]
-        prepared = await self._prepared(batch, left, outcomes)
+        try:
+            prepared = await self._prepared(batch, left, outcomes)
+        except DestinationError as error:  # an insert function that is not called now: the batch comes again
+            return failure_of(error, sent=False)
         left = [position for position in left if position not in outcomes]
         rest: Attempted | None = None
         if left and self._ways.are_unknown(batch):

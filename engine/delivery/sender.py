@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
+from math import inf
 from typing import Any, Protocol, TypeAlias, cast
 
 import anyio
@@ -158,7 +159,7 @@ class RequestSender(_HttpSender):
         except EventNotSupported:
             return _not_supported(batch)
         except DestinationError as error:
-            return _failure_of(error, sent=False)
+            return failure_of(error, sent=False)
         except Exception as error:
             return _unencodable(error, len(batch))
         if len(formed) == 1 and formed[0][1] is batch:
@@ -209,7 +210,7 @@ class ActionSender(_HttpSender):
             except StopIteration as end:
                 return _judged(guarded, cast(Verdict, end.value))
             except DestinationError as error:
-                return _failure_of(error, sent=response is not None)
+                return failure_of(error, sent=response is not None)
             except Exception as error:
                 if response is not None:
                     raise
@@ -226,7 +227,7 @@ class SinkSender:
 
     def __init__(self, sink: Sink[Any], timeout_s: float) -> None:
         self._sink = sink
-        self._timeout_s = timeout_s
+        self._timeout_s = inf if sink.keeps_time else timeout_s
 
     async def open(self) -> None:
         """May raise: the supervisor tries again."""
@@ -240,7 +241,7 @@ class SinkSender:
         except EventNotSupported:
             return _not_supported(batch)
         except DestinationError as error:
-            return _failure_of(error, sent=True)
+            return failure_of(error, sent=True)
         except TimeoutError:
             return Failure(Fault.TRANSIENT, "timeout")
         except OSError as error:
@@ -269,6 +270,7 @@ def _unencodable(error: Exception, events: int) -> Failure:
     return Failure(Fault.EVENT, "encoding_error", sent=False, detail=type(error).__name__)
 
 
-def _failure_of(error: DestinationError, *, sent: bool) -> Failure:
+def failure_of(error: DestinationError, *, sent: bool) -> Failure:
+    """What an error about a whole batch comes to."""
     after = error.after if isinstance(error, RetryError) else None
     return Failure(error.fault, error.code, after=after, sent=sent, detail=str(error))

@@ -12,7 +12,19 @@ from ..errors import Fault
 from ..journal.records import Result, Try, joined
 from ..model.batch import Batch
 from ..model.envelope import Envelope
-from ..model.outcome import Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Verdict
+from ..model.outcome import (
+    DELIVERED,
+    UNTRIED,
+    Delivered,
+    Failure,
+    Filtered,
+    Outcome,
+    Raised,
+    Rejected,
+    Retry,
+    Untried,
+    Verdict,
+)
 from ..policy.blame import Decision
 from ..policy.breaker import Breaker, Permit, State
 from ..policy.retry import INLINE_TRIES
@@ -21,6 +33,8 @@ from .sender import Attempted, Partial, Sorted, Split
 from .state import DestinationState
 from .work import Work
 
+OUT_OF_TIME = "function_timeout"
+"""What a function that did not end is called: it costs seconds of a thread each time, so it opens the breaker at once."""
 CRASHES = 3
 """An event that was alone in so many crashes of its actor is given up."""
 
@@ -61,7 +75,7 @@ def _judge(state: DestinationState, work: Work, permit: Permit, breaker: Breaker
     if isinstance(verdict, Failure):
         _fail(state, work, permit, breaker, verdict, now)
         return
-    breaker.record(permit, True, now)
+    _record(breaker, permit, work, verdict, now)
     state.in_hand.discard(work)
     if isinstance(verdict, Delivered):
         _proven(state, work, now)
@@ -98,8 +112,9 @@ def _note(state: DestinationState, work: Work, verdict: Verdict) -> None:
 def _note_each(state: DestinationState, work: Work, envelopes: Sequence[Envelope], outcomes: Sequence[Outcome]) -> None:
     alike: dict[tuple[Result, str], list[Envelope]] = {}
     for envelope, outcome in zip(envelopes, outcomes, strict=True):
-        reason = "" if isinstance(outcome, Delivered) else outcome.reason
-        alike.setdefault((_RESULTS[type(outcome)], reason), []).append(envelope)
+        if not isinstance(outcome, Untried):
+            reason = "" if isinstance(outcome, Delivered) else outcome.reason
+            alike.setdefault((_RESULTS[type(outcome)], reason), []).append(envelope)
     for (result, reason), those in alike.items():
         _tried(state, work, result, those, reason)
 
@@ -132,6 +147,19 @@ _RESULTS: dict[type, Result] = {
     Raised: "failed",
     Retry: "retry",
 }
+
+
+def _record(breaker: Breaker, permit: Permit, work: Work, verdict: Delivered | list[Outcome], now: float) -> None:
+    """A list of outcomes is an answer, and so a success; unless it is a function's own, and it failed at all that it was given."""
+    outcomes = verdict if isinstance(verdict, list) else []
+    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Raised)}
+    if OUT_OF_TIME in reasons:
+        breaker.trip(permit, now)
+    elif UNTRIED in outcomes and not reasons and DELIVERED not in outcomes:
+        breaker.release(permit)
+    else:
+        is_sound = not reasons or any(not isinstance(outcome, Raised | Untried) for outcome in outcomes)
+        breaker.record(permit, is_sound, now, repeat=work.tries > 0)
 
 
 def _check(state: DestinationState, work: Work, attempted: object) -> None:
@@ -194,6 +222,7 @@ def _outcomes(
 ) -> None:
     """Each event was spoken of by itself, so each failure is the event's own."""
     kept: list[Envelope] = []
+    untried: list[Envelope] = []
     delivered = [e for e, outcome in zip(envelopes, outcomes, strict=True) if isinstance(outcome, Delivered)]
     if delivered:
         _proven(state, work, now)
@@ -211,21 +240,23 @@ def _outcomes(
                     kept.append(envelope)
                 else:
                     bury(state, work, envelope, failure, now)
-            case Retry(reason, after):
+            case Retry(reason, after, detail):
                 work.history = joined(before, Try(utc, reason))
-                park(state, work, envelope, Failure(Fault.TRANSIENT, reason, after=after), now)
+                park(state, work, envelope, Failure(Fault.TRANSIENT, reason, after=after, detail=detail), now)
             case Raised(reason, detail):
                 work.history = joined(before, Try(utc, reason))
                 _fail_alone(state, work, envelope, Failure(Fault.FUNCTION, reason, detail=detail), now)
+            case Untried():
+                untried.append(envelope)
     work.history = before
     end(state, work, delivered, "delivered", now)
-    if kept:
-        part = Batch(kept, work.batch.action)
+    for part in [Batch(those, work.batch.action) for those in (kept, untried) if those]:
         state.put_back(Work(part, work.version, rows=work.rows_of(part)), now)
 
 
 def _fail_alone(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
     """The user's code failed on one event of several, or on the only one: it has three tries in all."""
+    say_by_tens(state, "attempts fail", state.counters.count_failed(failure.reason), failure)
     part = Batch([envelope], work.batch.action)
     alone = Work(part, work.version, rows=work.rows_of(part))
     alone.history, alone.attempted = list(work.history), work.attempted
@@ -247,7 +278,12 @@ def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker,
     if failure.fault is Fault.TRANSIENT:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.FUNCTION:
-        breaker.release(permit)
+        if not failure.sent:
+            breaker.release(permit)
+        elif failure.reason == OUT_OF_TIME:
+            breaker.trip(permit, now)
+        else:
+            breaker.record(permit, False, now, repeat=work.tries > 0)
         _fail_of_itself(state, work, failure, now)
     elif failure.fault is Fault.CONFIGURATION:
         if breaker.state is State.HALF_OPEN:

@@ -11,13 +11,26 @@ from .envelope import Chunk, Envelope, Receipt
 from .event import ABSENT, EVENT_TYPES, AnyEvent, Consent, Context, Event
 from .exchange import Request, Response
 from .lines import Lines
-from .outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from .outcome import (
+    DELIVERED,
+    UNTRIED,
+    Delivered,
+    Failure,
+    Filtered,
+    Outcome,
+    Raised,
+    Rejected,
+    Retry,
+    Untried,
+    Verdict,
+)
 
 __all__ = [
     "ABSENT",
     "DELIVERED",
     "EVENT_TYPES",
     "MAX_DEPTH",
+    "UNTRIED",
     "AnyEvent",
     "Batch",
     "Chunk",
@@ -32,6 +45,7 @@ __all__ = [
     "LineDecoder",
     "Lines",
     "Outcome",
+    "Raised",
     "Receipt",
     "Rejected",
     "Rejection",
@@ -39,5 +53,6 @@ __all__ = [
     "Response",
     "Retry",
     "Spec",
+    "Untried",
     "Verdict",
 ]

@@ -23,6 +23,8 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     after: float | None = None
+    detail: str = ""
+    """For people, as in `Rejected`."""
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -48,7 +50,11 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Retry | Rejected | Raised | Filtered
+class Untried(msgspec.Struct, frozen=True, gc=False):
+    """Its turn did not come, because another event of the batch used up the time: it is tried anew, and nothing counts against it."""
+
+
+Outcome: TypeAlias = Delivered | Retry | Rejected | Raised | Filtered | Untried
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -69,3 +75,4 @@ class Failure(msgspec.Struct, frozen=True):
 Verdict: TypeAlias = Delivered | Failure | list[Outcome]
 
 DELIVERED = Delivered()
+UNTRIED = Untried()

@@ -1,8 +1,8 @@
 """The breaker: whether to send at all. CLOSED sends, OPEN does not, HALF_OPEN tries one probe at a time.
 
-Every attempt needs a `Permit` and settles it exactly once, by `record` (a verdict) or `release` (it did not take place). Each change
-of state and each new probe begins a new *era*; a permit of an earlier era settles without effect, so a verdict that comes late
-never speaks about a state it did not see. A probe has a lease: one that is lost cannot wedge the breaker.
+Every attempt needs a `Permit` and settles it exactly once, by `record` or `trip` (a verdict) or `release` (it did not take place).
+Each change of state and each new probe begins a new *era*; a permit of an earlier era settles without effect, so a verdict that comes
+late never speaks about a state it did not see. A probe has a lease: one that is lost cannot wedge the breaker.
 """
 
 from __future__ import annotations
@@ -178,6 +178,17 @@ class Breaker:
         else:
             self._record_failure(now, repeat)
 
+    def trip(self, permit: Permit, now: float) -> None:
+        """The attempt failed in a way that must not be repeated soon: opens at once. Raises IllegalTransition as `record` does."""
+        self._settle(permit)
+        if permit.era != self._era:
+            return
+        self._outstanding -= 1
+        if self._state is State.HALF_OPEN:
+            self._record_probe(False, now)
+        else:
+            self._open(now)
+
     def release(self, permit: Permit) -> None:
         """The attempt did not take place, or was cancelled: no verdict. Raises IllegalTransition as `record` does."""
         self._settle(permit)
@@ -268,10 +279,13 @@ class Breaker:
         settings = self._settings
         often = attempts >= settings.min_attempts and failures >= settings.failure_ratio * attempts
         if often or self._consecutive >= settings.consecutive:
-            self._move(Event.TRIPPED)
-            self._trips += 1
-            self._opened_at = now
-            self._stay_open(float(settings.open), now)
+            self._open(now)
+
+    def _open(self, now: float) -> None:
+        self._move(Event.TRIPPED)
+        self._trips += 1
+        self._opened_at = now
+        self._stay_open(float(self._settings.open), now)
 
     def _stay_open(self, step_s: float, now: float) -> None:
         self._open_s = step_s

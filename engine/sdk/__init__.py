@@ -1,10 +1,11 @@
-"""All that an author of a destination imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
+"""All that an author of a destination or function imports: `from doorstep.engine.sdk import ...`, and nothing else of the engine.
 
     settings (decoded, valid) -> Destination(settings)
     ActionDestination:   event -> trigger -> mapping -> fields -> build -> exchange(items): request, response ... verdict
     RequestDestination:  batch -> request(batch) -> authority.authorize(request, token), if there is one -> sign(request, batch, at)
                          -> [engine sends] -> verdict(response, batch)
     Sink:                open() -> write(batch) -> verdict ... -> close()
+    function:            a file with `class Settings` (of `setting`s) and `on_track(event, settings, ctx)` and its like
 
 The engine decides who gets an event, forms the batches, limits the rate, sends, times out, retries, bisects a refused batch and keeps
 dead letters; a destination only says what a request looks like and what an answer means. Beside this list, `sdk.testing` runs
@@ -15,17 +16,38 @@ This room imports `model` and what is below it; it never opens a socket. A clock
 place only: for a `Retry-After` date in a response that does not say what time it is there.
 """
 
-from ..errors import EventNotSupported, Fault, InvalidEventPayload, RetryError, ValidationError
+from ..errors import (
+    DropEvent,
+    EventNotSupported,
+    Fault,
+    FetchError,
+    InvalidEventPayload,
+    RetryError,
+    ValidationError,
+)
 from ..mapping import Choice, Condition, Field, When
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Verdict
+from ..model.outcome import (
+    DELIVERED,
+    UNTRIED,
+    Delivered,
+    Failure,
+    Filtered,
+    Outcome,
+    Raised,
+    Rejected,
+    Retry,
+    Untried,
+    Verdict,
+)
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 from .actions import Action, ActionDestination, Exchange, Item, Preset
 from .auth import basic_auth, bearer_auth, hmac_signature
 from .destination import Destination, Limits, RequestDestination, Sink
+from .function import setting
 from .headers import header_problem, url_problem
 from .oauth import Authority, ClientCredentials, RefreshToken, Token
 from .payload import decode_event
@@ -34,6 +56,7 @@ from .verdict import fault_of_status, retry_after, verdict_by_status
 
 __all__ = [
     "DELIVERED",
+    "UNTRIED",
     "Action",
     "ActionDestination",
     "Authority",
@@ -43,12 +66,14 @@ __all__ = [
     "Condition",
     "Delivered",
     "Destination",
+    "DropEvent",
     "Duration",
     "Envelope",
     "EventNotSupported",
     "Exchange",
     "Failure",
     "Fault",
+    "FetchError",
     "Field",
     "Filtered",
     "InvalidEventPayload",
@@ -70,6 +95,7 @@ __all__ = [
     "Sink",
     "Size",
     "Token",
+    "Untried",
     "ValidationError",
     "Verdict",
     "When",
@@ -80,6 +106,7 @@ __all__ = [
     "header_problem",
     "hmac_signature",
     "retry_after",
+    "setting",
     "url_problem",
     "verdict_by_status",
     "webhook_id",

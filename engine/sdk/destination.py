@@ -40,6 +40,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Events a second; None = no limit known."""
     in_flight: int = 4
     """Requests at a time."""
+    timeout_s: float = 15.0
+    """How long one of them may take."""
     are_fixed: bool = True
     """Whether more in a request would be refused. False: these are good defaults, and the receiver is the user's own."""
 
@@ -110,6 +112,9 @@ class Sink(Destination[S]):
 
     Whatever a sink names, it names after `batch.first`, so that a batch written again overwrites itself.
     """
+
+    keeps_time: ClassVar[bool] = False
+    """Whether `write` ends in time by itself; if not, it is cancelled after the destination's `timeout`."""
 
     async def open(self) -> None:
         """Called before the first `write`, and again after a crash or a `close`. May raise; the engine retries."""

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from ..model.exchange import Request, Response
-from ..model.outcome import Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Verdict
+from ..model.outcome import Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Untried, Verdict
 from .testing import NEW_YEAR_2025
 
 
@@ -122,6 +122,8 @@ def outcome_as_json(outcome: Outcome | Failure) -> Any:
             return {"raised": reason}
         case Filtered(reason):
             return {"filtered": reason}
+        case Untried():
+            return "untried"
 
 
 def _after(seconds: float | None) -> dict[str, float]:

@@ -71,22 +71,14 @@ class Tester:
         self.settings = msgspec.convert(dict(settings or {}), destination.Settings, dec_hook=decode_hook)
         written = msgspec.convert(dict(actions or {}), dict[str, ActionSettings], dec_hook=decode_hook)
         self.destination = equipped(destination, self.settings, written)
-        self._decoder = LineDecoder(spec, max_event_bytes=_LARGEST_EVENT_BYTES)
+        self._spec: Spec = spec
 
     def __repr__(self) -> str:
         return f"<Tester of {type(self.destination).__name__} with {self.settings!r}>"
 
     def batch(self, *events: Mapping[str, Any] | bytes | str, first: int = 1) -> Batch:
         """The events (dicts, or lines of JSON) as a batch numbered from `first`. Raises ValueError for what is no event."""
-        lines = [_line(event) for event in events]
-        decoded = self._decoder.decode(Lines(lines, range(1, len(lines) + 1)))
-        for rejection in decoded.rejected:
-            raise ValueError(
-                f"event {rejection.number} would be rejected: {rejection.reason} {rejection.detail}".rstrip()
-            )
-        receipt = Receipt("tester", NEW_YEAR_2025, 0.0, "tester")
-        pairs = zip(decoded.lines, decoded.events, strict=True)
-        return Batch([Envelope(first + i, line, event, receipt) for i, (line, event) in enumerate(pairs)])
+        return batch_of(*events, spec=self._spec, first=first)
 
     def requests(self, *events: Mapping[str, Any] | bytes | str, at: float = NEW_YEAR_2025) -> list[Request]:
         """The requests that carry `events` as one batch, as they go out in an attempt at `at` (UTC, seconds)."""
@@ -127,6 +119,17 @@ class Tester:
         if not isinstance(self.destination, RequestDestination):
             raise TypeError(f"{type(self.destination).__name__} is a sink: use `write`")
         return self.destination
+
+
+def batch_of(*events: Mapping[str, Any] | bytes | str, spec: Spec = "segment", first: int = 1) -> Batch:
+    """The events (dicts, or lines of JSON) as a batch numbered from `first`. Raises ValueError for what is no event."""
+    lines = [_line(event) for event in events]
+    decoded = LineDecoder(spec, max_event_bytes=_LARGEST_EVENT_BYTES).decode(Lines(lines, range(1, len(lines) + 1)))
+    for rejection in decoded.rejected:
+        raise ValueError(f"event {rejection.number} would be rejected: {rejection.reason} {rejection.detail}".rstrip())
+    receipt = Receipt("tester", NEW_YEAR_2025, 0.0, "tester")
+    pairs = zip(decoded.lines, decoded.events, strict=True)
+    return Batch([Envelope(first + i, line, event, receipt) for i, (line, event) in enumerate(pairs)])
 
 
 def _by_action(destination: ActionDestination[Any], batch: Batch) -> Iterator[Batch]:

@@ -122,6 +122,7 @@ def test_an_entry_is_described_as_json_can_hold_it() -> None:
             "max_wait_s": 0.1,
             "per_second": None,
             "in_flight": 1,
+            "timeout_s": 15.0,
             "are_fixed": True,
         },
         "actions": [],

@@ -96,11 +96,16 @@ def test_a_slip_of_the_hand_is_told_what_would_be_right(invoke, arguments, said)
     assert said in done.stderr
 
 
-def test_a_new_function_is_one_of_them_too(invoke, tmp_path):
+def test_a_new_function_is_a_file_with_its_test(invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     done = invoke("new", "function", "price")
-    assert done.exit_code == 2
-    assert "Error: 'new function' is not in this version yet" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[0] == "made functions/price.py and functions/test_price.py"
+    assert '[destinations.price]\ntype = "function"\nsource = "functions/price.py"\n' in done.stdout
+    assert sorted(path.name for path in (tmp_path / "functions").iterdir()) == ["price.py", "test_price.py"]
+    again = invoke("new", "function", "price")
+    assert again.exit_code == 78
+    assert "functions/price.py is there already; nothing was changed" in again.stderr
 
 
 def test_an_unexpected_error_is_told_in_one_line_and_with_v_by_a_traceback(invoke, monkeypatch):

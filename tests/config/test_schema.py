@@ -182,7 +182,7 @@ OPTIONAL = {
 
 def test_the_optional_keys_above_are_all_there_are(catalogue: Catalogue) -> None:
     properties = config_schema(catalogue)["$defs"]["DestinationSettings"]["properties"]
-    assert set(properties) - {"type", "settings"} == set(OPTIONAL)
+    assert set(properties) - {"type", "settings", "source"} == set(OPTIONAL)
 
 
 @settings(deadline=None)

@@ -17,6 +17,7 @@ LAYERS = (
     ("config",),
     ("pipeline", "ingress", "catalogue", "scaffold"),
     ("delivery",),
+    ("functions",),
     ("journal", "net"),
     ("sdk", "telemetry"),
     ("policy", "routing", "mapping"),

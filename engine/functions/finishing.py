@@ -1,0 +1,101 @@
+"""What the values that handlers return come to: for a destination an answer about each event, for an insert function the event itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import Fault
+from ..model.outcome import DELIVERED, Rejected, Retry
+from ..sdk.verdict import fault_of_status
+from .calling import DROPPED, Finish, Result, WrongResult
+from .event import Event
+from .function import Handler
+
+MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""The largest event that an engine can be set to take."""
+
+
+class DestinationFinish(Finish):
+    """`on_batch` returns None, or `{"status": int, "errormessage": str}` for each event."""
+
+    def all(self, handler: Handler, returned: Any, events: Sequence[Event]) -> list[Result]:
+        """See `Finish`."""
+        if returned is None:
+            return [DELIVERED] * len(events)
+        answers = _list(handler, returned, 'None or a list of {"status": 200}')
+        if len(answers) != len(events):
+            raise WrongResult(f"{handler.name} returned {len(answers)} answers for {len(events)} events")
+        return [_answered(handler, answer, position) for position, answer in enumerate(answers)]
+
+
+class InsertFinish(Finish):
+    """A handler returns the event, changed or not; None drops it. `on_batch` returns those that go on, in order."""
+
+    def one(self, handler: Handler, returned: Any) -> Result:
+        """See `Finish`."""
+        return DROPPED if returned is None else _line(handler, returned)
+
+    def all(self, handler: Handler, returned: Any, events: Sequence[Event]) -> list[Result]:
+        """See `Finish`."""
+        if returned is None:
+            return [DROPPED] * len(events)
+        kept = _list(handler, returned, "the list of events that go on")
+        if len(kept) == len(events):
+            return [self.one(handler, event) for event in kept]
+        results: list[Result] = [DROPPED] * len(events)
+        for event in kept:
+            results[_position(handler, event, events)] = _line(handler, event)
+        return results
+
+
+def _list(handler: Handler, returned: Any, wanted: str) -> list[Any]:
+    if not isinstance(returned, list | tuple):
+        raise WrongResult(f"{handler.name} must return {wanted}, not {type(returned).__name__}")
+    return list(returned)
+
+
+def _answered(handler: Handler, answer: Any, position: int) -> Result:
+    status = answer.get("status") if isinstance(answer, Mapping) else None
+    if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
+        raise WrongResult(
+            f'{handler.name} must return {{"status": 200}} or the like for each event; at position {position} it has {_shown(answer)}'
+        )
+    fault = fault_of_status(status)
+    if fault is None:
+        return DELIVERED
+    detail = str(answer.get("errormessage", ""))[:300]
+    reason = f"http_{status}"
+    return Retry(reason, None, detail) if fault is Fault.TRANSIENT else Rejected(reason, detail)
+
+
+def _shown(value: Any) -> str:
+    return f"status {value.get('status')!r:.40}" if isinstance(value, Mapping) else type(value).__name__
+
+
+def _position(handler: Handler, kept: Any, events: Sequence[Event]) -> int:
+    """Which of the events a returned one is: itself, or the one with its messageId."""
+    for position, event in enumerate(events):
+        if kept is event:
+            return position
+    identity = kept.get("messageId") if isinstance(kept, Mapping) else None
+    for position, event in enumerate(events):
+        if identity is not None and event.get("messageId") == identity:
+            return position
+    raise WrongResult(f"{handler.name} returned fewer events than it was given, and one that is none of them")
+
+
+def _line(handler: Handler, event: Any) -> bytes:
+    if not isinstance(event, dict):
+        raise WrongResult(f"{handler.name} must return the event or None, not {type(event).__name__}")
+    if not isinstance(event.get("type"), str):
+        raise WrongResult(f"{handler.name} returned an event without `type`")
+    try:
+        line = msgspec.json.encode(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise WrongResult(f"{handler.name} returned what JSON cannot hold: {error}") from None
+    if len(line) > MAX_EVENT_BYTES:
+        raise WrongResult(f"{handler.name} returned an event of {len(line)} bytes; at most {MAX_EVENT_BYTES} can go on")
+    return line

@@ -1,0 +1,331 @@
+"""The thread in which a user's code runs, with an event loop of its own: so it can block or spin without the engine's loop noticing.
+
+    take(write) -> queue -> up to `calls` slots, each an asyncio task that handles one event after the other -> write.answer(...)
+
+A slot goes on without giving way as long as handlers wait for nothing; as soon as one does, the next slot starts. So events begin in
+order, an event costs no task of its own, and with one slot they are handled strictly one after the other. Lives on asyncio, whatever the
+engine lives on. What is here runs in the host's own thread, unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from math import inf
+from pathlib import PurePath
+from typing import Any
+
+from ..model.envelope import Envelope
+from ..model.outcome import DELIVERED, UNTRIED, Outcome, Raised, Retry
+from .calling import Answer, Caller, Result
+from .context import Context, Shared
+from .fetching import Fetcher, OpenTransport
+from .interrupt import OutOfTime
+
+TIDY_S = 0.5
+"""How long calls that were cancelled at the end may take to end."""
+IN_VAIN = 5
+"""After so many events in a row that are to be tried again, and none that got through, the rest of a write need not be tried now."""
+
+
+class Write:
+    """Events to be handled, and what became of them. Made by the engine's thread, worked on by the host's."""
+
+    __slots__ = ("answer", "contexts", "envelopes", "is_dropped", "left", "next", "results", "sound", "vain", "whole")
+
+    def __init__(self, envelopes: Sequence[Envelope], *, whole: bool, answer: Callable[[Answer], None]) -> None:
+        self.envelopes = envelopes
+        self.whole = whole
+        """Whether it is one call of `on_batch`."""
+        self.answer = answer
+        """Called with the answer, from whatever thread knows it; the first one counts."""
+        self.results: list[Result] = [UNTRIED] * len(envelopes)
+        self.next = 0
+        self.left = 1 if whole else len(envelopes)
+        """Calls that have not ended."""
+        self.vain = 0
+        self.sound = False
+        """Whether any event got through."""
+        self.is_dropped = False
+        self.contexts: list[Context] | None = None
+        """Kept for the tester."""
+
+    @property
+    def end(self) -> int:
+        """How many calls it is."""
+        return 1 if self.whole else len(self.envelopes)
+
+
+class Slot:
+    """A place for one call at a time. Read by the watch from its own thread, so plain attributes only."""
+
+    __slots__ = ("context", "position", "raised_at", "since", "spun", "task", "timed_out_at", "write")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.write: Write | None = None
+        self.position = 0
+        self.context: Context | None = None
+        self.since = inf
+        """When its call began; inf between two calls."""
+        self.timed_out_at: str | None = None
+        """Where its call was when its time was up; None before that."""
+        self.raised_at = inf
+        self.spun = False
+        """Whether that call held the thread; then the thread is not used any more."""
+
+
+class Host:
+    """One thread. Ends by `stop`, or by itself after code in it had to be interrupted."""
+
+    def __init__(self, caller: Caller, *, calls: int, limit_s: float, open_transport: OpenTransport) -> None:
+        self.caller = caller
+        self.limit_s = limit_s
+        self.loop = asyncio.new_event_loop()
+        self.slots: list[Slot] = []
+        """Grows up to `calls`, never shrinks."""
+        self.is_over = False
+        """Set first thing when it takes nothing any more."""
+        self.is_lost = False
+        """Whether its thread was given up: it did not come back from what it was in."""
+        self.beat_sent: float | None = None
+        self._calls = calls
+        self._fetcher = Fetcher(open_transport)
+        self._shared = Shared(self._fetcher, limit_s)
+        self._is_tidying = False
+        self._deaf: set[asyncio.Task[Any]] = set()
+        self._idle: list[Slot] = []
+        self._queue: deque[Write] = deque()
+        self._in_hand: set[Write] = set()
+        self._on_over: Callable[[], None] = lambda: None
+        name = f"doorstep runs {PurePath(caller.function.path).name}"
+        self.thread = threading.Thread(target=self._live, name=name, daemon=True)
+
+    def start(self, on_over: Callable[[], None]) -> None:
+        """Starts the thread, from the engine's. `on_over` is called, in whatever thread knows it, when nothing more will come of it."""
+        self._on_over = on_over
+        self.thread.start()
+
+    def give_up(self) -> None:
+        """The thread does not come back: answers everything in hand without it. From the watch's thread."""
+        self.is_lost = self.is_over = True
+        self._answer_all()
+        self._on_over()
+        self.post(self.stop)  # if it is only a call that does not end, and not the thread
+
+    def post(self, call: Callable[..., object], *arguments: object) -> None:
+        """Has the thread call something, soon. From any thread; nothing happens if the loop is closed."""
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(call, *arguments)
+
+    def __repr__(self) -> str:
+        busy = sum(slot.since != inf for slot in self.slots)
+        return f"<Host of {self.caller.function.path}: {busy} calls{', over' if self.is_over else ''}>"
+
+    # What it is told -------------------------------------------------------------------------------------------------
+
+    def take(self, write: Write) -> None:
+        """Handles it when its turn comes."""
+        if self.is_over:
+            write.answer(list(write.results))
+            return
+        self._in_hand.add(write)
+        self._queue.append(write)
+        self._more()
+
+    def drop(self, write: Write) -> None:
+        """Nobody waits for it any more: begins no more of it, cuts short what runs."""
+        write.is_dropped = True
+        self._close(write)
+        for slot in self.slots:
+            if slot.write is write and slot.task is not None:
+                slot.task.cancel()
+
+    def cut(self, slot: Slot, since: float, place: str) -> None:
+        """The time of a call that waits is up, unless it has ended meanwhile."""
+        if slot.since == since and slot.task is not None:
+            slot.timed_out_at = place
+            slot.task.cancel()
+
+    def beat(self) -> None:
+        """Shows that the loop turns. While somebody held it, the others could not go on: that time is given back to them."""
+        late_s = time.monotonic() - (self.beat_sent or inf)
+        self.beat_sent = None
+        if late_s > 0.05:
+            for slot in self.slots:
+                slot.since += late_s
+
+    def stop(self) -> None:
+        """Ends the thread: what is in hand is answered as far as it came."""
+        self.is_over = True
+        if not self._is_tidying:
+            self.loop.stop()
+
+    # What it does ----------------------------------------------------------------------------------------------------
+
+    def _more(self) -> None:
+        if not self._queue or self.is_over:
+            return
+        if self._idle:
+            slot = self._idle.pop()
+        elif len(self.slots) < self._calls:
+            slot = Slot()
+            self.slots.append(slot)
+        else:
+            return
+        slot.task = self.loop.create_task(self._serve(slot))
+
+    async def _serve(self, slot: Slot) -> None:
+        # Runs as soon as this task waits for something, or has ended: then another slot may go on with the queue.
+        self.loop.call_soon(self._more)
+        try:
+            while self._queue and not self.is_over:
+                write = self._queue[0]
+                slot.write, slot.position = write, write.next
+                write.next += 1
+                if write.next == write.end:
+                    self._queue.popleft()
+                await self._call(slot, write)
+        except OutOfTime:  # it came a moment too late, between two calls: nothing in here is trusted any more
+            self.stop()
+        finally:
+            slot.write = None
+            self._idle.append(slot)
+
+    async def _call(self, slot: Slot, write: Write) -> None:
+        began = time.monotonic()
+        slot.context = context = Context(self._shared, began)
+        if write.contexts is not None:
+            context.exchanges = []
+            write.contexts.append(context)
+        slot.since = began
+        try:
+            if write.whole:
+                self._finish(write, await self.caller.all(write.envelopes, context))
+            else:
+                self._note(slot, write, await self.caller.one(write.envelopes[slot.position], context))
+        except (OutOfTime, asyncio.CancelledError) as error:
+            slot.since = inf  # first of all: as long as it is set, the watch may raise here
+            if slot.task is not None:
+                slot.task.uncancel()
+            outcome = self._cut_short(slot, write, error)
+            if write.whole:
+                self._finish(write, self.caller.of_all(outcome, len(write.envelopes)))
+            else:
+                self._note(slot, write, outcome)
+        finally:
+            slot.since = inf
+
+    def _cut_short(self, slot: Slot, write: Write, error: BaseException) -> Outcome:
+        """A call was ended from outside, or by a cancellation of its own making."""
+        context = slot.context
+        assert context is not None
+        context.error = error
+        outcome: Outcome
+        if slot.timed_out_at is not None:
+            outcome = self.caller.out_of_time(slot.timed_out_at, self.limit_s, context)
+            self._close(write)
+        elif self.is_over or write.is_dropped or isinstance(error, OutOfTime):
+            outcome = UNTRIED
+        else:
+            outcome = self.caller.cancelled(context)
+        slot.timed_out_at, slot.raised_at = None, inf
+        if slot.spun:
+            self.stop()
+        return outcome
+
+    def _note(self, slot: Slot, write: Write, result: Result) -> None:
+        write.results[slot.position] = result
+        write.left -= 1
+        if result is DELIVERED:
+            write.sound = True
+        elif type(result) is Retry:
+            write.vain += 1
+            if write.vain >= IN_VAIN and not write.sound:
+                self._close(write)
+        if write.left <= 0:
+            self._finish(write, write.results)
+
+    def _close(self, write: Write) -> None:
+        """No more of it is begun."""
+        if write.next < write.end:
+            write.left -= write.end - write.next
+            write.next = write.end
+            with suppress(ValueError):
+                self._queue.remove(write)
+            if write.left <= 0:
+                self._finish(write, write.results)
+
+    def _finish(self, write: Write, answer: Answer) -> None:
+        self._in_hand.discard(write)
+        write.answer(answer)
+
+    # Its life --------------------------------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        for step in (self._run, self._no_more, self._answer_all, self._tidy, self._on_over, self._hold_deaf):
+            _surely(step)
+
+    def _run(self) -> None:
+        if self.is_over:  # interrupted, and begun again
+            return
+        asyncio.set_event_loop(self.loop)
+        self.loop.set_exception_handler(lambda loop, context: None)  # a task that user code left alone: its own affair
+        try:
+            self.loop.run_forever()
+        finally:
+            self.is_over = True
+
+    def _no_more(self) -> None:
+        self.is_over = self._is_tidying = True
+        for slot in self.slots:
+            slot.since = inf
+
+    def _answer_all(self) -> None:
+        """Everything in hand as far as it came: `UNTRIED` where it came to nothing."""
+        for write in list(self._in_hand):
+            write.answer(self._as_far_as_it_came(write))
+
+    def _as_far_as_it_came(self, write: Write) -> Answer:
+        results = list(write.results)
+        for slot in self.slots:
+            if slot.write is write and slot.timed_out_at is not None and slot.context is not None:
+                outcome: Raised = self.caller.out_of_time(slot.timed_out_at, self.limit_s, slot.context)
+                if write.whole:
+                    return self.caller.of_all(outcome, len(results))
+                results[slot.position] = outcome
+        return results
+
+    def _hold_deaf(self) -> None:
+        """A call that takes no cancellation must never be collected: its coroutine would be closed then, in whatever thread the collector
+        happens to run, and one that goes on regardless would go on there. So this thread keeps it, for ever, and counts as lost."""
+        if self._deaf:
+            self.is_lost = True
+            threading.Event().wait()
+
+    def _tidy(self) -> None:
+        if self.loop.is_closed():
+            return
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, self._deaf = self.loop.run_until_complete(asyncio.wait(tasks, timeout=TIDY_S))
+        if self._deaf:
+            return
+        self.loop.run_until_complete(self._fetcher.close())
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+
+def _surely(step: Callable[[], None]) -> None:
+    """Again, if what was raised for a call that had just ended hits it."""
+    while True:
+        try:
+            return step()
+        except OutOfTime:
+            continue

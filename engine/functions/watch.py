@@ -1,0 +1,109 @@
+"""The watch: a thread that looks at the time of calls, since the thread they run in may be unable to.
+
+Every tick: a call that waits beyond its limit is cancelled; one that holds the thread is interrupted between two of its bytecodes; a thread
+that does not come back from that is given up. Real time, whatever the engine's clock does: it is a user's code that passes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import PurePath
+
+from .host import Host, Slot
+from .interrupt import GRACE_S, place_of_coroutine, place_of_thread, raise_in
+
+_log = logging.getLogger("doorstep.functions")
+
+TICK_S = 0.1
+
+
+class Watch:
+    """Of the hosts of one function: the one at work, and those that were given up and still live."""
+
+    def __init__(self, limit_s: float, is_needed: Callable[[], bool]) -> None:
+        """`is_needed`: whether anything is in hand; while nothing is, the watch sleeps."""
+        self._limit_s = limit_s
+        self._tick_s = min(TICK_S, limit_s / 10)
+        self._is_needed = is_needed
+        self._hosts: list[Host] = []
+        self._wake = threading.Event()
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Begins to watch; `close` ends it."""
+        threading.Thread(target=self._run, name="doorstep watches functions", daemon=True).start()
+
+    def attend(self, host: Host) -> None:
+        """Watches this one, too."""
+        self._hosts = [*(one for one in self._hosts if one.thread.is_alive()), host]
+
+    def stir(self) -> None:
+        """There is something in hand."""
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def close(self) -> None:
+        """Looks no more."""
+        self._closed.set()
+        self._wake.set()
+
+    @property
+    def lost(self) -> int:
+        """How many threads were given up and still live."""
+        return sum(host.is_lost and host.thread.is_alive() for host in self._hosts)
+
+    def __repr__(self) -> str:
+        return f"<Watch of {len(self._hosts)} hosts, {self.lost} lost>"
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            self._wake.wait()
+            if self._closed.wait(self._tick_s):
+                return
+            for host in self._hosts:
+                if host.thread.is_alive():
+                    self._look_at(host, time.monotonic())
+            if not self._is_needed() and not self.lost:
+                self._wake.clear()
+                if self._is_needed():
+                    self._wake.set()
+
+    def _look_at(self, host: Host, now: float) -> None:
+        is_held = host.beat_sent is not None
+        if not is_held:
+            host.beat_sent = now
+            host.post(host.beat)
+        running = asyncio.current_task(host.loop)
+        for slot in list(host.slots):
+            since = slot.since
+            if now - since <= self._limit_s:
+                continue
+            if slot.task is running and running is not None:
+                self._interrupt(host, slot, now)
+            elif not is_held and slot.task is not None:
+                host.post(host.cut, slot, since, place_of_coroutine(slot.task.get_coro(), host.caller.function.path))
+                if now - since > self._limit_s + GRACE_S:
+                    self._give_up(host)
+
+    def _interrupt(self, host: Host, slot: Slot, now: float) -> None:
+        """The call holds the thread. It may have ended by the time the exception gets there: `host` bears that."""
+        thread_id = host.thread.ident or 0
+        if slot.timed_out_at is None:
+            slot.timed_out_at = place_of_thread(thread_id, host.caller.function.path)
+            slot.spun, slot.raised_at = True, now
+            raise_in(thread_id)
+        elif now - slot.raised_at > GRACE_S:
+            slot.raised_at = now  # it blocks, or caught what was raised: again, as long as it lives
+            raise_in(thread_id)
+            self._give_up(host)
+
+    def _give_up(self, host: Host) -> None:
+        if host.is_lost:
+            return
+        host.give_up()
+        facts = {"function": PurePath(host.caller.function.path).name, "lost_threads": self.lost}
+        _log.error("a function does not come back: it goes on in another thread", extra={"facts": facts})
