@@ -229,11 +229,11 @@ class Config(Settings, frozen=True, kw_only=True):
     destinations: Annotated[
         dict[str, DestinationSettings], Meta(description="Where events go, each under a name of yours; at least one.")
     ] = msgspec.field(default_factory=dict)
-    alerts: Annotated[
-        tuple[AlertSettings, ...],
-        Meta(description="Who is told when a destination needs somebody; absent: the log alone."),
-    ] = ()
     functions: Annotated[
         dict[str, InsertSettings],
         Meta(description="Insert functions: what events pass on their way to destinations, in the order of the file."),
     ] = msgspec.field(default_factory=dict)
+    alerts: Annotated[
+        tuple[AlertSettings, ...],
+        Meta(description="Who is told when a destination needs somebody; absent: the log alone."),
+    ] = ()

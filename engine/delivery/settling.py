@@ -17,9 +17,9 @@ from ..model.outcome import (
     UNTRIED,
     Delivered,
     Failure,
-    Faulted,
     Filtered,
     Outcome,
+    Raised,
     Rejected,
     Retry,
     Untried,
@@ -100,13 +100,13 @@ def _observe(state: DestinationState, work: Work, verdict: Verdict, now: float) 
 def _record(breaker: Breaker, permit: Permit, work: Work, verdict: Delivered | list[Outcome], now: float) -> None:
     """A list of outcomes is an answer, and so a success; unless it is a function's own, and it failed at all that it was given."""
     outcomes = verdict if isinstance(verdict, list) else []
-    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Faulted)}
+    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Raised)}
     if OUT_OF_TIME in reasons:
         breaker.trip(permit, now)
     elif UNTRIED in outcomes and not reasons and DELIVERED not in outcomes:
         breaker.release(permit)
     else:
-        is_sound = not reasons or any(not isinstance(outcome, Faulted | Untried) for outcome in outcomes)
+        is_sound = not reasons or any(not isinstance(outcome, Raised | Untried) for outcome in outcomes)
         breaker.record(permit, is_sound, now, repeat=work.tries > 0)
 
 
@@ -158,7 +158,7 @@ _RESULTS: dict[type, Result] = {
     Delivered: "delivered",
     Filtered: "filtered",
     Rejected: "rejected",
-    Faulted: "failed",
+    Raised: "failed",
     Retry: "retry",
 }
 
@@ -244,7 +244,7 @@ def _outcomes(
             case Retry(reason, after, detail):
                 work.history = joined(before, Try(utc, reason))
                 park(state, work, envelope, Failure(Fault.TRANSIENT, reason, after=after, detail=detail), now)
-            case Faulted(reason, detail):
+            case Raised(reason, detail):
                 work.history = joined(before, Try(utc, reason))
                 _fail_alone(state, work, envelope, Failure(Fault.FUNCTION, reason, detail=detail), now)
             case Untried():
@@ -279,7 +279,9 @@ def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker,
     if failure.fault is Fault.TRANSIENT:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.FUNCTION:
-        if failure.reason == OUT_OF_TIME:
+        if not failure.sent:
+            breaker.release(permit)
+        elif failure.reason == OUT_OF_TIME:
             breaker.trip(permit, now)
         else:
             breaker.record(permit, False, now, repeat=work.tries > 0)

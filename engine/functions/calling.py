@@ -25,7 +25,7 @@ from ..errors import (
     RetryError,
 )
 from ..model.envelope import Envelope
-from ..model.outcome import DELIVERED, Failure, Faulted, Filtered, Outcome, Rejected, Retry
+from ..model.outcome import DELIVERED, Failure, Filtered, Outcome, Raised, Rejected, Retry
 from ..secret import Secret
 from .context import Context
 from .event import Event, decode
@@ -117,16 +117,16 @@ class Caller:
         except BaseException as error:
             return self.of_all(self._outcome(handler, error, ctx), len(envelopes))
 
-    def out_of_time(self, place: str, limit_s: float, ctx: Context) -> Faulted:
+    def out_of_time(self, place: str, limit_s: float, ctx: Context) -> Raised:
         """What becomes of a call that did not end within its time; `place` is where it was."""
         where = f" ({place})" if place else ""
         self._complaints.note("out of time", place)
-        return Faulted("function_timeout", self._told(f"took longer than {limit_s:g} s{where}", ctx))
+        return Raised("function_timeout", self._told(f"took longer than {limit_s:g} s{where}", ctx))
 
-    def cancelled(self, ctx: Context) -> Faulted:
+    def cancelled(self, ctx: Context) -> Raised:
         """What becomes of a call that its own code has cancelled."""
         self._complaints.note("CancelledError", "")
-        return Faulted("function_error", self._told("CancelledError: cancelled from inside", ctx))
+        return Raised("function_error", self._told("CancelledError: cancelled from inside", ctx))
 
     def _outcome(self, handler: Handler, error: BaseException, ctx: Context) -> Outcome:
         """The table of what a function may raise (DESIGN.md, section 4, outcome classes)."""
@@ -146,7 +146,7 @@ class Caller:
         if isinstance(error, DestinationError) and error.fault is Fault.EVENT:
             return Rejected(error.code, detail)
         self._complaints.note(kind, place)
-        return Faulted("function_result" if isinstance(error, WrongResult) else "function_error", detail)
+        return Raised("function_result" if isinstance(error, WrongResult) else "function_error", detail)
 
     def of_all(self, outcome: Outcome, count: int) -> Answer:
         """What `on_batch` raised speaks of the whole batch: it may be halved to find the culprit."""
@@ -155,7 +155,7 @@ class Caller:
                 return Failure(Fault.EVENT, reason, detail=detail)
             case Retry(reason, after, detail):
                 return Failure(Fault.TRANSIENT, reason, after=after, detail=detail)
-            case Faulted(reason, detail):
+            case Raised(reason, detail):
                 return Failure(Fault.FUNCTION, reason, detail=detail)
             case _:
                 return [outcome] * count

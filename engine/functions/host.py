@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 from pathlib import PurePath
+from typing import Any
 
 from ..model.envelope import Envelope
-from ..model.outcome import DELIVERED, UNTRIED, Faulted, Outcome, Retry
+from ..model.outcome import DELIVERED, UNTRIED, Outcome, Raised, Retry
 from .calling import Answer, Caller, Result
 from .context import Context, Shared
 from .fetching import Fetcher, OpenTransport
@@ -96,6 +97,7 @@ class Host:
         self._fetcher = Fetcher(open_transport)
         self._shared = Shared(self._fetcher, limit_s)
         self._is_tidying = False
+        self._deaf: set[asyncio.Task[Any]] = set()
         self._idle: list[Slot] = []
         self._queue: deque[Write] = deque()
         self._in_hand: set[Write] = set()
@@ -265,7 +267,7 @@ class Host:
     # Its life --------------------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        for step in (self._run, self._no_more, self._answer_all, self._tidy, self._on_over):
+        for step in (self._run, self._no_more, self._answer_all, self._tidy, self._on_over, self._hold_deaf):
             _surely(step)
 
     def _run(self) -> None:
@@ -292,11 +294,18 @@ class Host:
         results = list(write.results)
         for slot in self.slots:
             if slot.write is write and slot.timed_out_at is not None and slot.context is not None:
-                outcome: Faulted = self.caller.out_of_time(slot.timed_out_at, self.limit_s, slot.context)
+                outcome: Raised = self.caller.out_of_time(slot.timed_out_at, self.limit_s, slot.context)
                 if write.whole:
                     return self.caller.of_all(outcome, len(results))
                 results[slot.position] = outcome
         return results
+
+    def _hold_deaf(self) -> None:
+        """A call that takes no cancellation must never be collected: its coroutine would be closed then, in whatever thread the collector
+        happens to run, and one that goes on regardless would go on there. So this thread keeps it, for ever, and counts as lost."""
+        if self._deaf:
+            self.is_lost = True
+            threading.Event().wait()
 
     def _tidy(self) -> None:
         if self.loop.is_closed():
@@ -305,9 +314,9 @@ class Host:
         for task in tasks:
             task.cancel()
         if tasks:
-            _, left = self.loop.run_until_complete(asyncio.wait(tasks, timeout=TIDY_S))
-            for task in left:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # it was told, and its function will be
+            _, self._deaf = self.loop.run_until_complete(asyncio.wait(tasks, timeout=TIDY_S))
+        if self._deaf:
+            return
         self.loop.run_until_complete(self._fetcher.close())
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import Fault, RetryError
 from ..model.batch import Batch
-from ..model.outcome import Failure, Faulted, Rejected, Retry, Untried
+from ..model.outcome import Failure, Raised, Rejected, Retry, Untried
 from ..net import NetSettings
 from ..policy.breaker import Breaker, BreakerSettings, Permit
 from .calling import Answer, Caller, Result
@@ -48,7 +48,7 @@ class InsertFunction:
         self._runtime.open()
 
     async def transform(self, batch: Batch) -> list[Result]:
-        """For each event, in order: its bytes as they go on, or `Filtered`, `Rejected`, `Retry`, `Faulted`, `Untried`.
+        """For each event, in order: its bytes as they go on, or `Filtered`, `Rejected`, `Retry`, `Raised`, `Untried`.
 
         Raises RetryError while the function's breaker is open, and `FunctionStuck`: nothing was called then, and the batch may come again.
         """
@@ -75,11 +75,11 @@ class InsertFunction:
 
     def _record(self, permit: Permit, answer: Answer) -> None:
         results = _of_each(answer, 1)
-        reasons = {result.reason for result in results if isinstance(result, Faulted)}
+        reasons = {result.reason for result in results if isinstance(result, Raised)}
         if "function_timeout" in reasons:
             self._breaker.trip(permit, self._now())
         else:
-            is_sound = any(not isinstance(result, Faulted | Untried | Retry) for result in results)
+            is_sound = any(not isinstance(result, Raised | Untried | Retry) for result in results)
             self._breaker.record(permit, is_sound, self._now())
 
 
@@ -91,7 +91,7 @@ def _of_each(answer: Answer, count: int) -> list[Result]:
         return [Rejected(answer.reason, answer.detail)] * count
     if answer.fault is Fault.TRANSIENT:
         return [Retry(answer.reason, answer.after, answer.detail)] * count
-    return [Faulted(answer.reason, answer.detail)] * count
+    return [Raised(answer.reason, answer.detail)] * count
 
 
 class Inserts:

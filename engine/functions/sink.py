@@ -13,9 +13,9 @@ from ..model.outcome import (
     UNTRIED,
     Delivered,
     Failure,
-    Faulted,
     Filtered,
     Outcome,
+    Raised,
     Rejected,
     Retry,
     Verdict,
@@ -91,7 +91,7 @@ def _verdict(answer: Answer) -> Verdict:
         return DELIVERED
     outcomes: list[Outcome] = [outcome for outcome in answer if not isinstance(outcome, bytes)]
     again = [outcome for outcome in outcomes if isinstance(outcome, Retry)]
-    if not again or any(isinstance(outcome, Delivered | Faulted) for outcome in outcomes):
+    if not again or any(isinstance(outcome, Delivered | Raised) for outcome in outcomes):
         return outcomes
     if any(isinstance(outcome, Filtered | Rejected) for outcome in outcomes):
         # These are done with; the others come again as a batch of their own, which then fails as a whole.

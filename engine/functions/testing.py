@@ -42,7 +42,7 @@ class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a function did with an event."""
 
     outcome: Outcome | Failure
-    """What the engine would do: `Delivered()`, `Filtered("not_supported")`, `Rejected(...)`, `Retry(...)`, `Faulted(...)`; a `Failure`
+    """What the engine would do: `Delivered()`, `Filtered("not_supported")`, `Rejected(...)`, `Retry(...)`, `Raised(...)`; a `Failure`
     where `on_batch` raised."""
     event: dict[str, Any] | None = None
     """Of an insert function: the event as it goes on."""

@@ -42,7 +42,7 @@ class Filtered(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class Faulted(msgspec.Struct, frozen=True, gc=False):
+class Raised(msgspec.Struct, frozen=True, gc=False):
     """The user's function failed at this event: three tries, then a dead letter."""
 
     reason: str
@@ -55,7 +55,7 @@ class Untried(msgspec.Struct, frozen=True, gc=False):
     """Its turn did not come, because another event of the batch used up the time: it is tried anew, and nothing counts against it."""
 
 
-Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered | Faulted | Untried
+Outcome: TypeAlias = Delivered | Retry | Rejected | Filtered | Raised | Untried
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from ..mapping import CompiledMapping, Field
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import Faulted, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import Filtered, Outcome, Raised, Rejected, Retry, Verdict
 from ..routing import Predicate
 from ..settings import Settings
 from .destination import Destination, Limits
@@ -279,7 +279,7 @@ def outcome_of(error: Exception) -> Outcome:
     assert isinstance(error, DestinationError)
     if isinstance(error, RetryError):
         return Retry(error.code, error.after)
-    return Rejected(error.code, str(error)) if error.fault is Fault.EVENT else Faulted(error.code, str(error))
+    return Rejected(error.code, str(error)) if error.fault is Fault.EVENT else Raised(error.code, str(error))
 
 
 def _take_out_oversize(items: list[Item], outcomes: dict[int, Outcome], limits: Limits) -> None:

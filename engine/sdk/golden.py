@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from ..model.exchange import Request, Response
-from ..model.outcome import Delivered, Failure, Faulted, Filtered, Outcome, Rejected, Retry, Untried, Verdict
+from ..model.outcome import Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Untried, Verdict
 from .testing import NEW_YEAR_2025
 
 
@@ -120,8 +120,8 @@ def outcome_as_json(outcome: Outcome | Failure) -> Any:
             return {"rejected": reason}
         case Filtered(reason):
             return {"filtered": reason}
-        case Faulted(reason):
-            return {"faulted": reason}
+        case Raised(reason):
+            return {"raised": reason}
         case Untried():
             return "untried"
 

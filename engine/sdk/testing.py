@@ -121,6 +121,17 @@ class Tester:
         return self.destination
 
 
+def batch_of(*events: Mapping[str, Any] | bytes | str, spec: Spec = "segment", first: int = 1) -> Batch:
+    """The events (dicts, or lines of JSON) as a batch numbered from `first`. Raises ValueError for what is no event."""
+    lines = [_line(event) for event in events]
+    decoded = LineDecoder(spec, max_event_bytes=_LARGEST_EVENT_BYTES).decode(Lines(lines, range(1, len(lines) + 1)))
+    for rejection in decoded.rejected:
+        raise ValueError(f"event {rejection.number} would be rejected: {rejection.reason} {rejection.detail}".rstrip())
+    receipt = Receipt("tester", NEW_YEAR_2025, 0.0, "tester")
+    pairs = zip(decoded.lines, decoded.events, strict=True)
+    return Batch([Envelope(first + i, line, event, receipt) for i, (line, event) in enumerate(pairs)])
+
+
 def _by_action(destination: ActionDestination[Any], batch: Batch) -> Iterator[Batch]:
     """As the engine would cut them: one action each, and events that may share a request."""
     for name in destination.uses:
@@ -165,17 +176,6 @@ def drive(exchange: Exchange, answer: Callable[[Request], Response]) -> Verdict:
     except StopIteration as end:
         verdict: Verdict = end.value
         return verdict
-
-
-def batch_of(*events: Mapping[str, Any] | bytes | str, spec: Spec = "segment", first: int = 1) -> Batch:
-    """The events (dicts, or lines of JSON) as a batch numbered from `first`. Raises ValueError for what is no event."""
-    lines = [_line(event) for event in events]
-    decoded = LineDecoder(spec, max_event_bytes=_LARGEST_EVENT_BYTES).decode(Lines(lines, range(1, len(lines) + 1)))
-    for rejection in decoded.rejected:
-        raise ValueError(f"event {rejection.number} would be rejected: {rejection.reason} {rejection.detail}".rstrip())
-    receipt = Receipt("tester", NEW_YEAR_2025, 0.0, "tester")
-    pairs = zip(decoded.lines, decoded.events, strict=True)
-    return Batch([Envelope(first + i, line, event, receipt) for i, (line, event) in enumerate(pairs)])
 
 
 def _line(event: Mapping[str, Any] | bytes | str) -> bytes:

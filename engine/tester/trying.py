@@ -18,7 +18,7 @@ from ..model.batch import Batch
 from ..model.decode import LineDecoder
 from ..model.envelope import Envelope, Receipt
 from ..model.exchange import Request, Response
-from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Verdict
+from ..model.outcome import Delivered, Failure, Filtered, Outcome, Rejected, Retry, Untried, Verdict
 from ..net import NetSettings, Transport, open_transport
 from ..planning import Planner
 from ..sdk.actions import ActionDestination, Use
@@ -260,6 +260,8 @@ class _Trial:
     def _with_outcome(self, report: ActionReport, outcome: Outcome | Failure) -> ActionReport:
         if isinstance(outcome, Delivered):
             return msgspec.structs.replace(report, outcome="delivered")
+        if isinstance(outcome, Untried):
+            return msgspec.structs.replace(report, outcome="failed", detail="its turn did not come")
         word = _FAULTS[outcome.fault] if isinstance(outcome, Failure) else _OUTCOMES.get(type(outcome), "failed")
         detail = self._masking.text(getattr(outcome, "detail", ""))
         return msgspec.structs.replace(report, outcome=word, reason=getattr(outcome, "reason", ""), detail=detail)

@@ -119,3 +119,29 @@ def test_without_a_file_there_is_nothing_to_reload(start, receiver):
     process.wait_until_said("nothing to reload")
     process.stdin.close()
     assert process.end()[0] == 3
+
+
+def test_an_edited_function_is_reloaded_and_a_broken_edit_leaves_the_old_one(start, write_config, tmp_path, events):
+    """The function says what it is by what it prints; in a real one that would be for the log."""
+    source = tmp_path / "f.py"
+
+    def edit(name: str) -> None:
+        source.write_text(
+            f"import sys\ndef on_track(event, settings, ctx):\n    print('seen by {name}', file=sys.stderr)\n"
+        )
+
+    edit("one")
+    write_config(f'[destinations.f]\ntype = "function"\nsource = "{source}"\n')
+    process = start("run", "--watch", "-v")
+    process.send(events(1, "a"))
+    process.wait_until_said("seen by one")
+    source.write_text("def on_track(event:\n")
+    process.wait_until_said(
+        r"not reloaded, the old configuration stays: .*f\.py:1: destinations\.f\.source: is not Python"
+    )
+    edit("two")
+    process.wait_until_said("reloaded changed=destinations.f.source")
+    process.send(events(1, "b"))
+    process.wait_until_said("seen by two")
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from doorstep.engine.delivery.preparation import Inserted, Preparation
 from doorstep.engine.model import Batch, Envelope, Filtered
-from doorstep.engine.model.outcome import Faulted, Retry
+from doorstep.engine.model.outcome import Raised, Retry
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk.using import ActionSettings
@@ -133,7 +133,7 @@ async def test_what_a_function_cannot_do_now_is_tried_again_and_what_it_fails_on
         nonlocal tries
         if event["n"] == 2:
             tries += 1
-            return Faulted("function_error", "ValueError: no (enrich.py:3 in on_track)")
+            return Raised("function_error", "ValueError: no (enrich.py:3 in on_track)")
         return Retry("retry_error") if event["n"] == 3 and anyio.current_time() < 100 else event
 
     async with world() as w:

@@ -13,8 +13,8 @@ from doorstep.engine.sdk import (
     DELIVERED,
     Delivered,
     Failure,
-    Faulted,
     Filtered,
+    Raised,
     Rejected,
     Request,
     Response,
@@ -59,16 +59,16 @@ RAISED = {
         "raise RetryError('busy', after=30)",
         Retry("retry_error", 30, "RetryError: busy (teams.py:4 in on_track)"),
     ),
-    "any other": ("return {}['x']", Faulted("function_error", "KeyError: 'x' (teams.py:4 in on_track)")),
-    "an exit": ("raise SystemExit(3)", Faulted("function_error", "SystemExit: 3 (teams.py:4 in on_track)")),
+    "any other": ("return {}['x']", Raised("function_error", "KeyError: 'x' (teams.py:4 in on_track)")),
+    "an exit": ("raise SystemExit(3)", Raised("function_error", "SystemExit: 3 (teams.py:4 in on_track)")),
     "in another's code": (
         "import json\njson.loads('{')",
-        Faulted(
+        Raised(
             "function_error",
             "JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1) (teams.py:5 in on_track)",
         ),
     ),
-    "without words": ("assert False", Faulted("function_error", "AssertionError (teams.py:4 in on_track)")),
+    "without words": ("assert False", Raised("function_error", "AssertionError (teams.py:4 in on_track)")),
 }
 
 
@@ -109,7 +109,7 @@ def test_handlers_see_plain_settings_and_nobody_else_does(write_function: Callab
         "    raise ValueError('bad token ' + settings.token)\n"
     )
     result = FunctionTester(write_function(text), {"token": "s3cr3t-t0ken"}).run(EVENT)
-    assert result.outcome == Faulted(
+    assert result.outcome == Raised(
         "function_error",
         "ValueError: bad token *** (teams.py:7 in on_track)\nthe token is *** FunctionSettings(token=Secret('***'))",
     )
@@ -191,7 +191,7 @@ def test_a_request_that_cannot_be_made_is_the_functions_fault(tester: Callable[.
         "await ctx.fetch('https://a/', json=1, data='x')",
         "await ctx.fetch('https://a/', json=object())",
     ):
-        assert isinstance(tester(body).run(EVENT).outcome, Faulted)
+        assert isinstance(tester(body).run(EVENT).outcome, Raised)
 
 
 def test_a_response_that_is_no_json_says_so(tester: Callable[..., FunctionTester]) -> None:
@@ -302,7 +302,7 @@ WRONG_EVENTS = {
 def test_a_wrong_event_is_the_functions_fault(
     tester: Callable[..., FunctionTester], returned: str, message: str
 ) -> None:
-    assert tester(f"return {returned}", insert=True).run(EVENT).outcome == Faulted("function_result", message)
+    assert tester(f"return {returned}", insert=True).run(EVENT).outcome == Raised("function_result", message)
 
 
 def test_an_insert_function_for_batches_pairs_by_position_or_by_identity(

@@ -14,7 +14,7 @@ from doorstep.engine.errors import Fault
 from doorstep.engine.functions import FunctionSink
 from doorstep.engine.functions.runtime import FunctionStuck
 from doorstep.engine.model import Batch
-from doorstep.engine.sdk import DELIVERED, UNTRIED, Failure, Faulted, Rejected, Retry
+from doorstep.engine.sdk import DELIVERED, UNTRIED, Failure, Raised, Rejected, Retry
 
 OpenSink = Callable[..., Any]
 
@@ -90,7 +90,7 @@ def open_bad(open_sink: OpenSink) -> OpenSink:
             yield sink
         pair = sink.settings.function.module.pair
         pair[1].send(b"x" * 8)
-        for _ in range(200):
+        for _ in range(20):
             if not any(thread.name == "doorstep runs teams.py" for thread in threading.enumerate()):
                 break
             await anyio.sleep(0.01)
@@ -100,8 +100,8 @@ def open_bad(open_sink: OpenSink) -> OpenSink:
     return opened
 
 
-def timeout(line: int, name: str = "on_track") -> Faulted:
-    return Faulted("function_timeout", f"took longer than 0.2 s (teams.py:{line} in {name})")
+def timeout(line: int, name: str = "on_track") -> Raised:
+    return Raised("function_timeout", f"took longer than 0.2 s (teams.py:{line} in {name})")
 
 
 def line_of(text: str) -> int:
@@ -162,7 +162,7 @@ async def test_one_that_catches_everything_is_given_up_and_the_next_call_has_ano
     async with open_bad() as sink:
         verdict = await sink.write(tracks("stubborn"))
         assert isinstance(verdict, list)
-        assert isinstance(verdict[0], Faulted)
+        assert isinstance(verdict[0], Raised)
         assert verdict[0].reason == "function_timeout"
         assert await sink.write(tracks("ok")) == DELIVERED
 
@@ -186,7 +186,7 @@ async def test_a_neighbour_in_the_same_thread_is_not_blamed_for_one_that_holds_i
         verdict = await sink.write(tracks("slow", "spin", "slow"))
         assert isinstance(verdict, list)
         assert [type(outcome) for outcome in verdict[::2]] == [type(UNTRIED)] * 2
-        assert isinstance(verdict[1], Faulted)
+        assert isinstance(verdict[1], Raised)
 
 
 async def test_a_call_cancelled_from_inside_is_an_error_like_any_other(
@@ -194,7 +194,7 @@ async def test_a_call_cancelled_from_inside_is_an_error_like_any_other(
 ) -> None:
     async with open_bad() as sink:
         assert await sink.write(tracks("cancel", "ok")) == [
-            Faulted("function_error", "CancelledError: cancelled from inside"),
+            Raised("function_error", "CancelledError: cancelled from inside"),
             DELIVERED,
         ]
 

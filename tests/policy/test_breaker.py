@@ -454,3 +454,27 @@ def test_the_settings_read_as_in_the_contract(toml: Any) -> None:
 def test_wrong_settings_are_refused_with_what_would_be_right(toml: Any, text: str, says: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=says):
         toml(text, BreakerSettings)
+
+
+def test_a_trip_opens_at_once_and_a_tripped_probe_keeps_it_open() -> None:
+    breaker = Breaker(BreakerSettings(), lambda: 1.0)
+    permit = breaker.admit(0.0)
+    assert permit is not None
+    breaker.trip(permit, 0.0)
+    assert (breaker.state, breaker.trips, breaker.wait_s(0.0)) == (State.OPEN, 1, 5.0)
+    probe = breaker.admit(5.0)
+    assert probe is not None
+    breaker.trip(probe, 5.0)
+    assert (breaker.state, breaker.trips, breaker.wait_s(5.0)) == (State.OPEN, 1, 10.0)
+    with pytest.raises(IllegalTransition):
+        breaker.trip(probe, 6.0)
+
+
+def test_a_trip_by_a_permit_of_an_earlier_era_says_nothing() -> None:
+    breaker = Breaker(BreakerSettings(), lambda: 1.0)
+    first, late = breaker.admit(0.0), breaker.admit(0.0)
+    assert first is not None
+    assert late is not None
+    breaker.trip(first, 0.0)
+    breaker.trip(late, 1.0)
+    assert (breaker.state, breaker.trips, breaker.wait_s(1.0)) == (State.OPEN, 1, 4.0)

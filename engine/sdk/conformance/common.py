@@ -14,7 +14,7 @@ import pytest
 from ...model.batch import Batch
 from ...model.envelope import Envelope
 from ...model.event import EVENT_TYPES
-from ...model.outcome import Delivered, Failure, Faulted, Filtered, Rejected, Retry, Verdict
+from ...model.outcome import Delivered, Failure, Filtered, Raised, Rejected, Retry, Verdict
 from ...secret import secrets_in
 from ..destination import Destination
 from ..fields import fields
@@ -102,7 +102,7 @@ def assert_verdict(verdict: Verdict, batch: Batch) -> None:
     """A verdict is of one of the three kinds; a list has an outcome for every event; a reason is fit for a counter's name."""
     if isinstance(verdict, list):
         assert len(verdict) == len(batch)
-        assert all(isinstance(outcome, Delivered | Retry | Rejected | Faulted | Filtered) for outcome in verdict)
+        assert all(isinstance(outcome, Delivered | Retry | Rejected | Raised | Filtered) for outcome in verdict)
     elif isinstance(verdict, Failure):
         assert _CODE.fullmatch(verdict.reason)
         assert verdict.after is None or verdict.after >= 0
