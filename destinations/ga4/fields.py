@@ -84,7 +84,6 @@ USER: Mapping[str, Field] = {
     "ip_override": Field(
         label="IP address",
         description='Where the user is, as Google finds it: `{"@path": "$.context.ip"}` for geography in reports.',
-        personal="reddit.ip",
     ),
     "device": Field(
         label="Device", type="object", description="`category`, `operating_system`, `browser`, `language`, ..."
