@@ -1,0 +1,1 @@
+"""Google Analytics 4: server-side events through the Measurement Protocol."""

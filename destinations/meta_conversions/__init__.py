@@ -1,0 +1,1 @@
+"""Meta Conversions API: conversions on a server beside those of the pixel."""

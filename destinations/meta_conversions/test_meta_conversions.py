@@ -1,0 +1,103 @@
+"""Meta's Conversions API beyond what every destination has to pass."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from doorstep.engine.sdk import Rejected
+from doorstep.engine.sdk.conformance import ActionConformance
+from doorstep.engine.sdk.samples import ECOMMERCE
+from doorstep.engine.sdk.testing import Tester
+
+from .destination import MetaConversions
+
+SETTINGS = {"dataset_id": "123456789012345", "access_token": "s3cret-value"}
+SHA256_OF_JANE_DOE = "86e0b9e56c17cc4d12387e1949b85053fbe73bc3ce5a1188713a9d300cc6133d"
+ADDED = ECOMMERCE["Product Added"]
+
+
+class TestMetaConversions(ActionConformance):
+    destination = MetaConversions
+    settings: ClassVar = SETTINGS
+
+
+def sent(event: dict[str, Any], **mapping: Any) -> dict[str, Any]:
+    actions = {"add_to_cart": {"mapping": mapping}} if mapping else {}
+    [request] = Tester(MetaConversions, SETTINGS, actions=actions).requests(event)
+    [data] = msgspec.json.decode(request.body)["data"]
+    found: dict[str, Any] = data
+    return found
+
+
+def test_a_request_has_at_most_1000_events() -> None:
+    requests = Tester(MetaConversions, SETTINGS).requests(
+        *[{**ADDED, "messageId": f"m-{number}", "context": {}} for number in range(1500)]
+    )
+    assert [len(msgspec.json.decode(request.body)["data"]) for request in requests] == [1000, 500]
+
+
+def test_a_request_has_at_most_a_megabyte_of_events() -> None:
+    long = {"page": {"url": "https://shop.example.com/" + "x" * 4000}, "userAgent": "UA"}
+    requests = Tester(MetaConversions, SETTINGS).requests(
+        *[{**ADDED, "messageId": f"m-{number}", "context": long} for number in range(300)]
+    )
+    assert len(requests) == 2
+    assert max(len(request.body) for request in requests) < 1_000_100
+
+
+@pytest.mark.parametrize("email", ["Jane.Doe@Example.com ", SHA256_OF_JANE_DOE, SHA256_OF_JANE_DOE.upper()])
+def test_an_email_address_goes_out_hashed_once(email: str) -> None:
+    hashed = sent({**ADDED, "context": {"traits": {"email": email}}})["user_data"]["em"]
+    assert hashed.lower() == SHA256_OF_JANE_DOE
+
+
+def test_what_is_mapped_without_a_hash_is_hashed_all_the_same() -> None:
+    user = sent(ADDED, em={"@literal": "jane.doe@example.com"}, external_id=["u-1001"])["user_data"]
+    assert user["em"] == SHA256_OF_JANE_DOE
+    assert user["external_id"] == ["1bee97acdddc9ff5bca4d04ea02cfd05e4b460aa4aa00e0e5fb32a4a5f1d5ccc"]
+
+
+def test_the_click_id_of_a_cookie_wins_over_that_of_the_url() -> None:
+    page = {"page": {"url": "https://shop.example.com/?fbclid=abc"}, "userAgent": "UA"}
+    assert sent({**ADDED, "context": page})["user_data"]["fbc"] == "fb.1.1735689600000.abc"
+    assert sent({**ADDED, "context": {**page, "fbc": "fb.1.1.cookie"}})["user_data"]["fbc"] == "fb.1.1.cookie"
+    assert "fbc" not in sent({**ADDED, "context": {"page": {"url": "http://[x"}, "userAgent": "UA"}})["user_data"]
+
+
+def test_an_event_without_message_id_has_an_id_all_the_same() -> None:
+    event = {name: value for name, value in ADDED.items() if name != "messageId"}
+    assert sent(event)["event_id"] == "tester-1"
+
+
+def test_an_event_older_than_a_week_is_refused_before_it_costs_the_others() -> None:
+    week = {**ADDED, "messageId": "m-1", "timestamp": "2024-12-25T00:00:00Z"}
+    older = {**ADDED, "messageId": "m-2", "timestamp": "2024-12-24T23:59:59Z"}
+    refused, taken = Tester(MetaConversions, SETTINGS).run(week, older)
+    assert refused.outcomes == [
+        Rejected("validation_error", "the event is more than 7 days old; Meta takes none that is")
+    ]
+    assert len(taken.batch) == 1
+
+
+def test_an_apps_event_needs_a_device() -> None:
+    actions = {"add_to_cart": {"mapping": {"action_source": "app"}}}
+    [one] = Tester(MetaConversions, SETTINGS, actions=actions).run(ADDED)
+    [outcome] = one.outcomes
+    assert isinstance(outcome, Rejected)
+    assert outcome.detail.startswith("an app's event needs the platform")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({**SETTINGS, "dataset_id": "px/1"}, "dataset_id"),
+        ({**SETTINGS, "api_version": "25"}, "api_version"),
+        ({**SETTINGS, "host": "graph"}, "`host`: the URL must begin with http:// or https://"),
+        ({**SETTINGS, "action_source": "shop"}, "action_source"),
+    ],
+)
+def test_wrong_settings_are_refused_when_loaded(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=message):
+        Tester(MetaConversions, settings)
