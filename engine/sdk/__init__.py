@@ -21,6 +21,7 @@ from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
 from ..model.outcome import DELIVERED, Delivered, Failure, Filtered, Outcome, Raised, Rejected, Retry, Verdict
+from ..privacy import digest, hashed, normalise
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 from .actions import Action, ActionDestination, Exchange, Item, Preset
@@ -76,9 +77,12 @@ __all__ = [
     "basic_auth",
     "bearer_auth",
     "decode_event",
+    "digest",
     "fault_of_status",
+    "hashed",
     "header_problem",
     "hmac_signature",
+    "normalise",
     "retry_after",
     "url_problem",
     "verdict_by_status",
