@@ -1,0 +1,1 @@
+"""Intercom: contacts, what they do and the companies they work for."""
