@@ -15,7 +15,6 @@ from doorstep.engine.sdk import DELIVERED, Failure, Fault, Verdict
 from doorstep.engine.sdk.conformance import SinkConformance
 from doorstep.engine.sdk.testing import Tester
 
-from . import destination
 from .destination import File
 
 PAGE = b'{"type":"page","userId":"u-1","messageId":"m-1"}'
@@ -103,7 +102,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((os, "fsync") if broken == "fsync" else (Path, "replace")), full)
+    monkeypatch.setattr(os if broken == "fsync" else Path, broken, full)
     verdict = written(tmp_path, PAGE)
     assert isinstance(verdict, Failure)
     assert (verdict.fault, verdict.reason) == (Fault.TRANSIENT, "disk_full")
@@ -134,7 +133,7 @@ def test_a_short_write_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         def write(self, data: Any) -> int:
             return super().write(bytes(data)[:7])
 
-    monkeypatch.setattr(destination.Path, "open", lambda path, *_, **__: Short(path, "wb"))
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Short(path, "wb"))
     written(tmp_path, PAGE)
     monkeypatch.undo()
     assert (tmp_path / NAME).read_bytes() == PAGE + b"\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import Counter
 
 
 def test_after_a_kill_every_file_is_whole_and_every_event_is_in_one(start, events, write_config, summary_of, tmp_path):
@@ -12,16 +11,16 @@ def test_after_a_kill_every_file_is_whole_and_every_event_is_in_one(start, event
         '[destinations.archive]\ntype = "file"\nsettings = { folder = "out" }\n'
         'batch = { max_events = 50, max_wait = "1s" }\n'
     )
-    out, lines = tmp_path / "out", events(20_000)
+    out, lines = tmp_path / "out", events(8_000)
     process = start("run")
     process.send(lines)
     deadline = time.monotonic() + 20
-    while len(list(out.glob("events.*"))) < 20 and time.monotonic() < deadline:
+    while len(list(out.glob("events.*"))) < 10 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.signal(signal.SIGKILL)
     process.end()
     at_the_kill = {path.name: path.read_bytes() for path in out.glob("events.*")}
-    assert 20 <= len(at_the_kill) < 400
+    assert 10 <= len(at_the_kill) <= 160
 
     process = start("run", "--no-input", "--summary", "json")
     code, stdout = process.end()
@@ -30,9 +29,5 @@ def test_after_a_kill_every_file_is_whole_and_every_event_is_in_one(start, event
     assert {name: files[name] for name in at_the_kill} == at_the_kill
     assert [name for name in files if name.startswith(".")] == []
     assert all(content.endswith(b"}\n") for content in files.values())
-    seen = Counter(line for content in files.values() for line in content.splitlines())
-    stored = lines[: len(seen)]  # what the journal had when the process was killed
-    assert set(seen) == set(stored)
-    assert (
-        sum(seen.values()) - len(seen) <= 50 * 20
-    )  # of the last acknowledgements, 50 ms at most were not yet written down
+    seen = {line for content in files.values() for line in content.splitlines()}
+    assert seen == set(lines[: len(seen)])  # what the journal had when the process was killed
