@@ -11,7 +11,7 @@ from typing import Literal
 
 from .errors import ConfigError, Problem
 
-Kind = Literal["request", "sink"]
+Kind = Literal["actions", "request", "sink"]
 FunctionKind = Literal["destination", "insert"]
 
 _PACKAGE = "doorstep.destinations"
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _SUFFIX = ".tmpl"  # keeps pytest, linters, and the wheel's exclusion of tests away from the templates
 
 
-def new_destination(name: str, directory: Path, kind: Kind = "request") -> Path:
+def new_destination(name: str, directory: Path, kind: Kind = "actions") -> Path:
     """Makes `directory/name` and returns it. Raises ConfigError for a bad name, or a folder that is there already."""
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise _error(

@@ -27,10 +27,11 @@ def new_command() -> None:
 @click.option("--dir", "directory", type=click.Path(path_type=Path), metavar="DIR", help="Where to make its folder.")
 @click.option(
     "--kind",
-    type=click.Choice(["request", "sink"]),
-    default="request",
+    type=click.Choice(["actions", "request", "sink"]),
+    default="actions",
     show_default=True,
-    help="request: it is behind HTTP. sink: it does its own input and output.",
+    help="actions: behind HTTP, with triggers and mappings. request: behind HTTP, for events as they are. "
+    "sink: no HTTP, it does its own input and output.",
 )
 def new_destination_command(name: str, directory: Path | None, kind: Kind) -> None:
     """Makes the folder NAME of a new type of destination, among the others in a checkout of Doorstep, or here."""

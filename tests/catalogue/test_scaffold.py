@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from doorstep.engine.errors import ConfigError
-from doorstep.engine.scaffold import default_directory, how_it_is_found, new_destination
+from doorstep.engine.scaffold import Kind, default_directory, how_it_is_found, new_destination
 
 
 def test_it_makes_one_folder_with_the_file_names_of_every_destination(tmp_path: Path) -> None:
@@ -17,15 +18,16 @@ def test_it_makes_one_folder_with_the_file_names_of_every_destination(tmp_path: 
         "acme_crm/README.md",
         "acme_crm/__init__.py",
         "acme_crm/destination.py",
-        "acme_crm/golden/page.json",
+        "acme_crm/golden/identify.json",
+        "acme_crm/golden/refused.json",
         "acme_crm/golden/track.json",
         "acme_crm/test_acme_crm.py",
     ]
 
 
-@pytest.mark.parametrize("kind", ["request", "sink"])
-def test_no_placeholder_is_left(tmp_path: Path, kind: str) -> None:
-    made = new_destination("acme_crm", tmp_path, "request" if kind == "request" else "sink")
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_no_placeholder_is_left(tmp_path: Path, kind: Kind) -> None:
+    made = new_destination("acme_crm", tmp_path, kind)
     texts = [path.read_text(encoding="utf-8") for path in made.rglob("*") if path.is_file()]
     assert [text for text in texts if "@@" in text] == []
     source = (made / "destination.py").read_text(encoding="utf-8")

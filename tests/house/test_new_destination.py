@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from doorstep.engine.scaffold import Kind
 
 
-@pytest.mark.parametrize("kind", ["request", "sink"])
+@pytest.mark.parametrize("kind", get_args(Kind))
 def test_a_new_destination_is_one_new_folder_that_works(
     copied_tree: Path, plain_environment: dict[str, str], kind: str
 ) -> None:

@@ -6,16 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import doorstep
 import pytest
-from doorstep.engine.scaffold import new_destination
+from doorstep.engine.scaffold import Kind, new_destination
 
 pytestmark = pytest.mark.timeout(120)
-
-
-Kind = Literal["request", "sink"]
 
 
 def run(folder: Path, *nodes: str) -> tuple[int, str]:
@@ -125,11 +121,39 @@ SINK_FLAWS: list[tuple[str, str, str, str]] = [
     ("test_it_opens_again_after_a_close", "destination.py", "exist_ok=True", "exist_ok=False"),
     ("test_golden[file.json-asyncio]", "golden/file.json", '"delivered"', '"rejected"'),
 ]
+ACTION_FLAWS = [
+    ("test_every_action_says_what_it_is", "destination.py", "Sets what is known about a user.", "Sets it"),
+    ("test_every_field_says_what_it_is", "destination.py", 'label="E-mail",', 'label="",'),
+    ("test_presets_and_defaults_are_well_formed", "destination.py", 'type = "identify"', "type ="),
+    ("test_names_of_actions_are_unique_and_shared_fields_exist", "destination.py", '"update_user"', '"track_event"'),
+    ("test_the_readme_has_the_table_of_actions_as_they_are", "README.md", "| What happened. |", "| It happened. |"),
+    ("test_a_request_is_legal_and_the_same_each_time", "destination.py", '"id": envelope.key', '"id": id(fields)'),
+    (
+        "test_no_secret_is_in_the_url",
+        "destination.py",
+        "endpoint + self.path,",
+        "endpoint + self._headers['Authorization'][7:],",
+    ),
+    ("test_events_are_not_changed", "destination.py", "return {", 'fields["properties"]["seen"] = 1\n        return {'),
+    (
+        "test_any_event_is_mapped_or_refused_and_never_breaks",
+        "destination.py",
+        "**fields}",
+        '**fields, "n": float(fields["properties"].get("revenue") or 0)}',
+    ),
+    ("test_every_preset_has_a_golden", "golden/identify.json", '"identify"', '"page"'),
+    *(
+        ("test_golden[track.json]", "golden/track.json", *one)
+        for one in (('"m-1",\n', '"m-2",\n'), ('"http_400"', '"http_401"'))
+    ),
+    ("test_golden[refused.json]", "golden/refused.json", "validation_error", "too_large"),
+]
 
 
 def test_each_flaw_fails_its_test(tmp_path: Path) -> None:
     flaws: list[tuple[Kind, str, str, str, str]] = [("request", *one) for one in REQUEST_FLAWS]
     flaws += [("sink", *one) for one in SINK_FLAWS]
+    flaws += [("actions", *one) for one in ACTION_FLAWS]
     for number, (kind, _, *change) in enumerate(flaws):
         flaw(tmp_path, number, kind, *change)
     nodes = [f"flaw_{n}/test_flaw_{n}.py::TestFlaw{n}::{test}" for n, (_, test, *_) in enumerate(flaws)]
@@ -141,6 +165,7 @@ def test_each_flaw_fails_its_test(tmp_path: Path) -> None:
 
 
 def test_what_the_templates_make_passes_untouched(tmp_path: Path) -> None:
+    new_destination("acme_3", tmp_path, "actions")
     new_destination("acme", tmp_path, "request")
     new_destination("acme_files_2", tmp_path, "sink")
     code, output = run(tmp_path)

@@ -1,0 +1,1 @@
+"""Microsoft Teams: a card in a channel for each event, through a Workflows webhook."""
