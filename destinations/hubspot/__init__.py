@@ -1,0 +1,1 @@
+"""HubSpot: contacts, companies and custom events in the CRM."""
