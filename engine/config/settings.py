@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ..admin.settings import AdminSettings
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
 from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
 from ..net.settings import NetworkSettings, TlsSettings
@@ -218,6 +219,9 @@ class Config(Settings, frozen=True, kw_only=True):
     destinations: Annotated[
         dict[str, DestinationSettings], Meta(description="Where events go, each under a name of yours; at least one.")
     ] = msgspec.field(default_factory=dict)
+    admin: Annotated[
+        AdminSettings, Meta(description="Who may look at the engine and change it, beside this user's own commands.")
+    ] = AdminSettings()
     alerts: Annotated[
         tuple[AlertSettings, ...],
         Meta(description="Who is told when a destination needs somebody; absent: the log alone."),
