@@ -25,7 +25,7 @@ from .config.changes import Changes, changes
 from .config.settings import Config
 from .delivery import Fleet
 from .delivery.alerting import Alerting
-from .delivery.desk import RunningDesk
+from .delivery.desk import JournallessDesk, RunningDesk
 from .delivery.overview import Overview
 from .ingress import HttpSettings, Ingress, IngressSettings, dedup_s
 from .journal import DiskLog, Log, MemoryLog, open_disk_log
@@ -40,6 +40,7 @@ from .pipeline import Acceptance, Gate, Pipeline
 from .planning import Planner
 from .policy.alerts import ALERTS, rule_of
 from .telemetry import IntakeCounters, LoopLag, Statistics
+from .tester.workbench import Files, Workbench
 
 Event: TypeAlias = bytes | bytearray | memoryview | str | Mapping[str, Any]
 OpenTransport: TypeAlias = Callable[[NetSettings], Awaitable[Transport]]
@@ -71,11 +72,17 @@ class Engine:
     ) -> None:
         self._config = config
         self._clock = clock or Clock()
-        self._planner = Planner(catalogue or Catalogue.discover(), self._clock, random)
+        self._catalogue = catalogue or Catalogue.discover()
+        self._planner = Planner(self._catalogue, self._clock, random)
+        self._open_transport = open_transport
         self._intake = IntakeCounters()
         self._fleet = Fleet(lambda plan: open_transport(plan.net), self._clock, random)
         self.desk: Desk | None = None
         """Dead letters, replays, the life of an event; None without a journal, and before the engine is entered."""
+        self.files: Files | None = None
+        """Where the configuration is from, for whoever asks the admin API to reload it."""
+        self.console_url: str | None = None
+        """Where the console is, while the engine runs and `[admin]` says where to listen."""
         self.intake = Gate()
         """Where ingresses hand events on to."""
         self._alerting = Alerting(self._fleet, self._tell, self._clock)
@@ -101,20 +108,32 @@ class Engine:
             self._alerting.change([rule_of(alert) for alert in self._config.alerts])
             self._fleet.attend(self._alerting.run)
             self._fleet.attend(self._loop_lag.run)
-            if isinstance(self._log, DiskLog):
-                await self._open_desk(stack, self._log)
+            await self._open_admin(stack)
             self._stack = stack.pop_all()
             self.intake.pipeline = self._pipeline
         return self
 
-    async def _open_desk(self, stack: AsyncExitStack, log: DiskLog) -> None:
-        """Replays go on, and other commands can reach this engine."""
+    async def _open_admin(self, stack: AsyncExitStack) -> None:
+        """Other commands can reach this engine, and whoever `[admin]` allows. Without a journal, nobody else."""
+        admin = self._config.admin
+        desk, folder = self._open_desk()
+        if folder is None and admin.listen is None:
+            return
+        overview = Overview(self._fleet, self._log, self.statistics, self._loop_lag, self._clock)
+        self._fleet.attend(overview.run)
+        bench = Workbench(lambda: self._config, self._catalogue, lambda: self.files, self._open_transport)
+        server = await stack.enter_async_context(serve_admin(desk, overview, folder, settings=admin, bench=bench))
+        self.console_url = server.url
+
+    def _open_desk(self) -> tuple[Desk, Path | None]:
+        """And the journal's folder, if there is one: then replays go on."""
+        if not isinstance(self._log, DiskLog):
+            return JournallessDesk(self._fleet), None
         engine = self._config.engine
-        desk = RunningDesk(log, self._fleet, self._clock, engine.spec, lambda: list(self._config.destinations))
+        desk = RunningDesk(self._log, self._fleet, self._clock, engine.spec, lambda: list(self._config.destinations))
         self.desk = desk
         self._fleet.attend(desk.replayer.run)
-        overview = Overview(self._fleet, log, self.statistics, self._loop_lag)
-        await stack.enter_async_context(serve_admin(desk, overview, Path(engine.data_dir)))
+        return desk, Path(engine.data_dir)
 
     async def _tell(self, line: bytes) -> None:
         await self._pipeline.tell(line, ALERTS)

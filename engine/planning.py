@@ -5,6 +5,7 @@ Config -> [ catalogue: the type ] -> destination, its actions, what is done to i
 
 from __future__ import annotations
 
+import random as _random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -33,9 +34,12 @@ from .sdk.using import equipped
 class Planner:
     """Of one engine."""
 
-    def __init__(self, catalogue: Catalogue, clock: Clock, random: Callable[[], float]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, clock: Clock | None = None, random: Callable[[], float] = _random.random
+    ) -> None:
+        """`clock` and `random` are those of the engine: the breakers of insert functions go by them."""
         self._catalogue = catalogue
-        self._inserts = Inserts(clock.monotonic, random)
+        self._inserts = Inserts((clock or Clock()).monotonic, random)
 
     def plans(self, config: Config) -> list[Plan]:
         """One for each destination. What their mappings read of an event is decoded once for all of them."""

@@ -12,42 +12,101 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ..telemetry.masking import Mask
+from .access import Caller
+from .audit import AuditLog, Change
 from .messages import MAX_BODY_BYTES, Fault, Refusal, fault_of
+from .resource import Resource
 
 _log = logging.getLogger("doorstep.admin")
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-Handler: TypeAlias = Callable[[Request], Awaitable[msgspec.Struct | Mapping[str, Any] | Response | None]]
-"""Returns the body of the answer, or an answer that is no JSON; None: there is nothing to say but that it is done."""
+CALLER = "doorstep.caller"
+"""Where in a request's scope it is said who asks."""
 
 
-def answering(handler: Handler) -> Endpoint:
-    """What Starlette calls. Errors that a `Desk` raises are the client's to know; of any other it hears the type only."""
+def endpoint_of(resource: Resource, audit: AuditLog, utc: Callable[[], float]) -> Endpoint:
+    """What Starlette calls: asks who it is, answers, and notes what was changed.
+
+    Errors that a `Desk` or `Bench` raises are the client's to know; of any other it hears the type only.
+    """
 
     async def endpoint(request: Request) -> Response:
-        try:
-            return answer(await handler(request))
-        except (HTTPException, ClientDisconnect):
-            raise
-        except Exception as error:
-            return refusal(*(fault_of(error) or _unexpected(error, request)))
+        caller: Caller | None = request.scope.get(CALLER)
+        if resource.role is None:
+            return await _answered(resource, request, None)
+        if caller is None:
+            return refusal(401, Fault("no_token", "nobody is known to ask"))
+        if caller.may(resource.role):
+            response = await _answered(resource, request, caller.mask)
+        else:
+            message = f"this takes the role {resource.role}; {caller.name} is {caller.role}"
+            response = refusal(403, Fault("wrong_role", message))
+        if resource.changes:
+            await audit.note(
+                Change(
+                    at=utc(),
+                    who=caller.name,
+                    role=caller.role,
+                    method=resource.method,
+                    resource=resource.path,
+                    of=dict(request.path_params),
+                    status=response.status_code,
+                )
+            )
+        return response
 
     return endpoint
 
 
-def answer(value: object, status: int = 200) -> Response:
-    """JSON, or 204."""
+async def _answered(resource: Resource, request: Request, mask: Mask | None) -> Response:
+    try:
+        return answer(await resource.handler(request), mask=mask)
+    except HTTPException as error:
+        return await http_refusal(request, error)
+    except ClientDisconnect:
+        raise
+    except Exception as error:
+        status, fault = fault_of(error) or _unexpected(error, request)
+        return refusal(status, shown(fault, mask) if mask else fault)
+
+
+def answer(value: object, status: int = 200, mask: Mask | None = None) -> Response:
+    """JSON, or 204. `mask`: what it knows is taken out, wherever it is."""
     if isinstance(value, Response):
         return value
     if value is None:
         return Response(status_code=204)
-    return Response(msgspec.json.encode(value, enc_hook=_as_dict), status, media_type="application/json")
+    body = msgspec.json.encode(shown(value, mask) if mask else value, enc_hook=_as_dict)
+    return Response(body, status, headers=_UNKEPT, media_type="application/json")
+
+
+_UNKEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def shown(value: T, mask: Mask) -> T:
+    """The same as JSON has it, without what `mask` knows: in texts, in bytes, at any depth. Names of fields stay."""
+    masked: T = _masked(msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_as_dict), mask)
+    return masked
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    if isinstance(value, str):
+        return mask.text(value)
+    if isinstance(value, dict):
+        return {key: _masked(part, mask) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_masked(part, mask) for part in value]
+    if isinstance(value, bytes):
+        text = value.decode("utf-8", "surrogateescape")
+        return mask.text(text).encode("utf-8", "surrogateescape")
+    return value
 
 
 def refusal(status: int, fault: Fault) -> Response:
     """An error, as JSON."""
-    return Response(msgspec.json.encode(Refusal(fault)), status, media_type="application/json")
+    return Response(msgspec.json.encode(Refusal(fault)), status, headers=_UNKEPT, media_type="application/json")
 
 
 async def http_refusal(request: Request, error: Exception) -> Response:

@@ -1,24 +1,17 @@
-"""The resources of the admin API: each request is one call of a `Desk`. Nothing is changed by a GET.
+"""The application: one table of resources, each of them one call of a `Desk`, of a `Bench`, or a look. Nothing is changed by a GET.
 
-| resource under `/admin/v1` | GET | POST |
-|---|---|---|
-| `letters` | some dead letters: the fields of `LetterQuery`, `after` and `limit` as parameters | adds `{"letters": [...]}` |
-| `letters/count` | how many, by destination and reason | |
-| `letters/purge` | | deletes those of the `LetterQuery` that is the body |
-| `letters/{id}` | one | |
-| `replays` | those that are not done | begins `{"replay": {...}, "dry_run": false}` |
-| `events/{messageId}` | the life of the events of that id | |
-| `destinations`, `destinations/{name}` | all, one: as the journal knows it, and how it does (`live`) | |
-| `destinations/{name}/parked` | some of what waits: `after` and `limit` as parameters | |
-| `destinations/{name}/pause`, `resume`, `forget` | | does it |
+    Resource -> route (who may, what is asked, what is answered) -> handler -> Desk
+             -> OpenAPI document, at /admin/v1/openapi.json
 
-What only looks is in `looking.py`.
+Here are those of the journal's desk; what only looks is in `looking.py`, what tries and configures in `trying.py`, the console's files in
+`pages.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -31,53 +24,214 @@ from ..journal.desk import BATCH, Desk, DestinationRow, LetterQuery, Replay
 from ..journal.records import DeadLetter
 from ..telemetry import Observation
 from ..telemetry.report import destination_as_json
-from .answering import Handler, answering, body_as, http_refusal, parameters_as
-from .looking import Looks, looking_routes
+from .answering import body_as, endpoint_of, http_refusal, parameters_as
+from .audit import AuditLog
+from .bench import Bench
+from .looking import Looks, looking_resources
 from .messages import (
     PREFIX,
     Begin,
     Begun,
     Counted,
     Counts,
+    Edited,
+    LatestQuery,
     Letters,
     Lives,
     Page,
     Parked,
     ParkedPage,
     Replays,
+    StoredEvents,
     Strict,
 )
+from .openapi import openapi
+from .pages import page_resources
+from .resource import Resource
+from .trying import trying_resources
 
 Asked = TypeVar("Asked", Page, ParkedPage)
 
 
-def admin_app(desk: Desk, looks: Looks) -> Starlette:
-    """The ASGI application. `looks` is how the engine stands."""
-    resources = _Resources(desk, looks)
-    routes = [
-        *looking_routes(looks),
-        _route("GET", "/letters", resources.letters),
-        _route("POST", "/letters", resources.add),
-        _route("GET", "/letters/count", resources.count),
-        _route("POST", "/letters/purge", resources.purge),
-        _route("GET", "/letters/{id:int}", resources.letter),
-        _route("GET", "/replays", resources.replays),
-        _route("POST", "/replays", resources.replay),
-        _route("GET", "/events/{message_id:path}", resources.explain),
-        _route("GET", "/destinations", resources.destinations),
-        _route("GET", "/destinations/{name}", resources.destination),
-        _route("GET", "/destinations/{name}/parked", resources.parked),
-        _route("POST", "/destinations/{name}/pause", resources.pause),
-        _route("POST", "/destinations/{name}/resume", resources.resume),
-        _route("POST", "/destinations/{name}/forget", resources.forget),
-    ]
+def admin_app(
+    desk: Desk,
+    looks: Looks,
+    bench: Bench | None = None,
+    audit: AuditLog | None = None,
+    utc: Callable[[], float] = time.time,
+) -> Starlette:
+    """The ASGI application. `looks` is how the engine stands; without a `bench` nothing can be tried or configured."""
+    resources = resources_of(desk, looks, bench)
+    audit = audit or AuditLog(None)
+    routes = []
+    for one in resources:
+        route = Route(one.path, endpoint_of(one, audit, utc), methods=[one.method])
+        route.path_regex = re.compile(
+            route.path_regex.pattern, re.DOTALL
+        )  # a messageId is any text, with line ends too
+        routes.append(route)
     return Starlette(routes=routes, exception_handlers={HTTPException: http_refusal})
 
 
-def _route(method: str, path: str, handler: Handler) -> Route:
-    route = Route(PREFIX + path, answering(handler), methods=[method])
-    route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)  # a messageId is any text, with line ends too
-    return route
+def resources_of(desk: Desk, looks: Looks, bench: Bench | None) -> list[Resource]:
+    """The table."""
+    resources = [
+        *looking_resources(looks),
+        *(trying_resources(desk, bench) if bench else []),
+        *_desk_resources(desk, looks),
+    ]
+    described = Resource(
+        method="GET",
+        path=f"{PREFIX}/openapi.json",
+        handler=_Description(resources).answer,
+        summary="This document.",
+        answer=dict[str, Any],
+    )
+    return [*resources, described, *page_resources()]
+
+
+def public_paths() -> frozenset[str]:
+    """What anybody may ask for: the console's files, and whether the engine lives."""
+    return frozenset({"/livez", "/readyz", *(page.path for page in page_resources())})
+
+
+class _Description:
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._resources = resources
+
+    async def answer(self, request: Request) -> Mapping[str, Any]:
+        return openapi(self._resources)
+
+
+def _desk_resources(desk: Desk, looks: Looks) -> list[Resource]:
+    this = _Resources(desk, looks)
+    one = f"{PREFIX}/destinations/{{name}}"
+    return [
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/letters",
+            handler=this.letters,
+            summary="Some dead letters, in order of id, after the one of id `after`.",
+            query=Page,
+            answer=Letters,
+        ),
+        Resource(
+            method="POST",
+            path=f"{PREFIX}/letters",
+            handler=this.add,
+            summary="Brings in dead letters that were exported.",
+            role="owner",
+            body=Letters,
+            answer=Counted,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/letters/count",
+            handler=this.count,
+            summary="How many dead letters there are, by destination and reason.",
+            query=Strict,
+            answer=Counts,
+        ),
+        Resource(
+            method="POST",
+            path=f"{PREFIX}/letters/purge",
+            handler=this.purge,
+            summary="Deletes the dead letters that all conditions hold for. An empty query is every one.",
+            role="owner",
+            body=Strict,
+            answer=Counted,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/letters/{{id:int}}",
+            handler=this.letter,
+            summary="One dead letter.",
+            answer=DeadLetter,
+        ),
+        Resource(
+            method="PUT",
+            path=f"{PREFIX}/letters/{{id:int}}",
+            handler=this.patch,
+            summary="Puts another event in place of a dead one, to be sent instead when it is replayed.",
+            role="source_admin",
+            body=Edited,
+            answer=DeadLetter,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/replays",
+            handler=this.replays,
+            summary="Replays that are not done.",
+            answer=Replays,
+        ),
+        Resource(
+            method="POST",
+            path=f"{PREFIX}/replays",
+            handler=this.replay,
+            summary="Sends events again: dead letters, or what is in the journal. `dry_run` only counts.",
+            role="source_admin",
+            body=Begin,
+            answer=Begun,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/events",
+            handler=this.latest,
+            summary="The latest events accepted, the newest first.",
+            query=LatestQuery,
+            answer=StoredEvents,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/events/{{message_id:path}}",
+            handler=this.explain,
+            summary="The life of the events of that messageId.",
+            answer=Lives,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/destinations",
+            handler=this.destinations,
+            summary="All destinations: as the journal knows them, and how they do (`live`).",
+            answer=dict[str, Any],
+        ),
+        Resource(
+            method="GET",
+            path=one,
+            handler=this.destination,
+            summary="One destination.",
+            answer=dict[str, Any],
+        ),
+        Resource(
+            method="GET",
+            path=f"{one}/parked",
+            handler=this.parked,
+            summary="Some of what waits there for a try of its own.",
+            query=ParkedPage,
+            answer=Parked,
+        ),
+        Resource(
+            method="POST",
+            path=f"{one}/pause",
+            handler=this.pause,
+            summary="Sends nothing more there until it is resumed.",
+            role="source_admin",
+        ),
+        Resource(
+            method="POST",
+            path=f"{one}/resume",
+            handler=this.resume,
+            summary="Goes on.",
+            role="source_admin",
+        ),
+        Resource(
+            method="POST",
+            path=f"{one}/forget",
+            handler=this.forget,
+            summary="Deletes what is known of a destination that is not configured any more.",
+            role="owner",
+        ),
+    ]
 
 
 class _Resources:
@@ -96,6 +250,10 @@ class _Resources:
     async def count(self, request: Request) -> Counts:
         return Counts(await self._desk.count(_plain(parameters_as(request, Strict))))
 
+    async def patch(self, request: Request) -> DeadLetter:
+        edited = await body_as(request, Edited)
+        return await self._desk.patch(request.path_params["id"], bytes(edited.event))
+
     async def add(self, request: Request) -> Counted:
         return Counted(await self._desk.add((await body_as(request, Letters)).letters))
 
@@ -111,6 +269,9 @@ class _Resources:
         begin = await body_as(request, Begin)
         fields = msgspec.structs.asdict(begin.replay) | {"query": _plain(begin.replay.query)}
         return Begun(*await self._desk.replay(Replay(**fields), dry_run=begin.dry_run))
+
+    async def latest(self, request: Request) -> StoredEvents:
+        return StoredEvents(await self._desk.latest(parameters_as(request, LatestQuery).limit))
 
     async def explain(self, request: Request) -> Lives:
         return Lives(await self._desk.explain(request.path_params["message_id"]))

@@ -16,7 +16,7 @@ import httpcore2
 import msgspec
 
 from ..errors import DoorstepError
-from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
+from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from ..journal.records import DeadLetter, ParkedEvent
 from ..telemetry import Delivery, Missed
 from .messages import (
@@ -32,6 +32,7 @@ from .messages import (
     RecentDeliveries,
     Refusal,
     Replays,
+    StoredEvents,
     error_of,
 )
 from .place import find_place
@@ -113,6 +114,10 @@ class RemoteDesk:
         """See `Desk`."""
         return await self._get(f"/letters/{id}", DeadLetter)
 
+    async def patch(self, id: int, line: bytes) -> DeadLetter:
+        """See `Desk`."""
+        return await self._put(f"/letters/{id}", DeadLetter, msgspec.json.encode({"event": msgspec.Raw(line)}))
+
     async def add(self, letters: Sequence[DeadLetter]) -> int:
         """See `Desk`. Many go in several requests: if one fails, those before it are in, and are passed over the next time."""
         return sum([(await self._post("/letters", Counted, body)).count for body in _bodies(letters)])
@@ -136,6 +141,10 @@ class RemoteDesk:
     async def explain(self, message_id: str) -> list[Life]:
         """See `Desk`."""
         return (await self._get(f"/events/{_part(message_id)}", Lives)).events
+
+    async def latest(self, limit: int = BATCH) -> list[StoredEvent]:
+        """See `Desk`. `limit` is at most `BATCH`."""
+        return (await self._get("/events", StoredEvents, [("limit", limit)])).events
 
     # Destinations ------------------------------------------------------------------------------------------------
 
@@ -168,6 +177,9 @@ class RemoteDesk:
 
     async def _post(self, path: str, kind: type[T], body: bytes = b"") -> T:
         return msgspec.json.decode(await self._ask("POST", path, body) or b"null", type=kind)
+
+    async def _put(self, path: str, kind: type[T], body: bytes) -> T:
+        return msgspec.json.decode(await self._ask("PUT", path, body), type=kind)
 
     async def _ask(self, method: str, target: str, body: bytes, timeout_s: float | None = None) -> bytes:
         headers = [("Host", "localhost"), ("Content-Length", str(len(body)))]

@@ -1,31 +1,27 @@
-"""Resources that only look: how the engine stands, what is delivered, whether it lives. None of them changes anything.
-
-| resource | GET |
-|---|---|
-| `/admin/v1/status` | the summary so far, and more of each destination, the process and the journal |
-| `/admin/v1/deliveries` | recent attempts, the newest first: `destination`, `limit`, `failed` as parameters |
-| `/admin/v1/deliveries/stream` | the `last` and those to come, as NDJSON; `{"missed": n}` for whoever reads too slowly |
-| `/metrics` | all numbers, for Prometheus |
-| `/livez` | the event loop goes round |
-| `/readyz` | the journal can be written: 200, or 503 with the reason |
-"""
+"""Resources that only look: how the engine stands, what is delivered, whether it lives. None of them changes anything."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
-from ..telemetry import Deliveries
+from ..telemetry import Deliveries, Delivery, Observation
+from ..telemetry.history import Trend
+from ..telemetry.masking import Mask
 from ..telemetry.prometheus import exposition
 from ..telemetry.report import Report
-from .answering import answer, answering, parameters_as
-from .messages import PREFIX, DeliveryQuery, RecentDeliveries, StreamQuery
+from .answering import CALLER, answer, parameters_as, shown
+from .messages import PREFIX, DeliveryQuery, Glance, RecentDeliveries, Row, StreamQuery, Who
+from .resource import Resource
+
+EVENT_STREAM = "text/event-stream"
+_FOREVER = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Readiness(Protocol):
@@ -43,25 +39,115 @@ class Looks(Protocol):
     @property
     def deliveries(self) -> Deliveries: ...
     async def report(self) -> Report: ...
+    def trend(self, destination: str) -> Trend: ...
+    def utc(self) -> float: ...
     async def ready(self) -> Readiness: ...
 
 
-def looking_routes(looks: Looks) -> list[Route]:
-    """For the application."""
-    resources = _Looking(looks)
+def looking_resources(looks: Looks) -> list[Resource]:
+    """For the table."""
+    this = _Looking(looks)
     return [
-        Route(f"{PREFIX}/status", answering(resources.status), methods=["GET"]),
-        Route(f"{PREFIX}/deliveries", answering(resources.deliveries), methods=["GET"]),
-        Route(f"{PREFIX}/deliveries/stream", answering(resources.stream), methods=["GET"]),
-        Route("/metrics", answering(resources.metrics), methods=["GET"]),
-        Route("/livez", answering(resources.live), methods=["GET"]),
-        Route("/readyz", answering(resources.ready), methods=["GET"]),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/whoami",
+            handler=this.who,
+            summary="Who asks, and in which role.",
+            answer=Who,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/overview",
+            handler=this.glance,
+            summary="The engine at a glance, with the last ten minutes of each destination.",
+            answer=Glance,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/status",
+            handler=this.status,
+            summary="The summary so far, and more of each destination, the process and the journal.",
+            answer=dict[str, Any],
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/deliveries",
+            handler=this.deliveries,
+            summary="Recent attempts, the newest first.",
+            query=DeliveryQuery,
+            answer=RecentDeliveries,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/deliveries/stream",
+            handler=this.stream,
+            summary="The `last` attempts and those to come: NDJSON, or server-sent events if that is what is accepted.",
+            query=StreamQuery,
+            media=EVENT_STREAM,
+        ),
+        Resource(
+            method="GET",
+            path=f"{PREFIX}/deliveries/{{id:int}}",
+            handler=this.delivery,
+            summary="One attempt, as long as it is remembered.",
+            answer=Delivery,
+        ),
+        Resource(
+            method="GET",
+            path="/metrics",
+            handler=this.metrics,
+            summary="All numbers, for Prometheus.",
+            media="text/plain",
+        ),
+        Resource(
+            method="GET",
+            path="/livez",
+            handler=this.live,
+            summary="The event loop goes round.",
+            role=None,
+            answer=dict[str, Any],
+        ),
+        Resource(
+            method="GET",
+            path="/readyz",
+            handler=this.ready,
+            summary="Whether events can be taken in: 200, or 503 with the reason.",
+            role=None,
+            answer=dict[str, Any],
+        ),
     ]
 
 
 class _Looking:
     def __init__(self, looks: Looks) -> None:
         self._looks = looks
+
+    async def who(self, request: Request) -> Who:
+        caller = request.scope[CALLER]
+        return Who(caller.name, caller.role)
+
+    async def glance(self, request: Request) -> Glance:
+        report = await self._looks.report()
+        statistics = report.statistics
+        return Glance(
+            version=version("doorstep"),
+            at=self._looks.utc(),
+            uptime_s=statistics.duration_s,
+            received=statistics.received,
+            accepted=statistics.accepted,
+            duplicates=statistics.duplicates,
+            rejected=sum(statistics.rejected.values()),
+            journal=report.journal,
+            process=report.process,
+            destinations=[_row(name, one, self._looks.trend(name)) for name, one in report.destinations.items()],
+        )
+
+    async def delivery(self, request: Request) -> Delivery:
+        wanted = request.path_params["id"]
+        found = self._looks.deliveries.find(wanted)
+        if found is None:
+            raise LookupError(f"delivery {wanted} is not remembered")
+        return found
 
     async def status(self, request: Request) -> Mapping[str, Any]:
         return (await self._looks.report()).as_json()
@@ -76,12 +162,17 @@ class _Looking:
     async def stream(self, request: Request) -> Response:
         query = parameters_as(request, StreamQuery)
         await self._expect(query.destination)
-        return StreamingResponse(self._lines(query), media_type="application/x-ndjson")
+        as_events = EVENT_STREAM in request.headers.get("accept", "")
+        return StreamingResponse(
+            self._lines(query, request.scope[CALLER].mask, b"data: %s\n\n" if as_events else b"%s\n"),
+            headers=_FOREVER,
+            media_type=EVENT_STREAM if as_events else "application/x-ndjson",
+        )
 
-    async def _lines(self, query: StreamQuery) -> AsyncIterator[bytes]:
+    async def _lines(self, query: StreamQuery, mask: Mask | None, form: bytes) -> AsyncIterator[bytes]:
         async with aclosing(self._looks.deliveries.follow(query.destination, last=query.last)) as deliveries:
             async for delivery in deliveries:
-                yield msgspec.json.encode(delivery) + b"\n"
+                yield form % msgspec.json.encode(shown(delivery, mask) if mask else delivery)
 
     async def _expect(self, destination: str | None) -> None:
         if destination is not None and destination not in (await self._looks.report()).destinations:
@@ -97,3 +188,26 @@ class _Looking:
     async def ready(self, request: Request) -> Response:
         found = await self._looks.ready()
         return answer({"ready": found.ready, "reason": found.reason}, 200 if found.ready else 503)
+
+
+def _row(name: str, one: Observation, trend: Trend) -> Row:
+    numbers = one.statistics
+    return Row(
+        name=name,
+        type=one.type,
+        owner=one.owner,
+        state=numbers.state,
+        reason=one.reason,
+        down_s=round(one.breaker.down_s, 1),
+        per_second=one.attempts.per_second,
+        success=one.attempts.success,
+        delivered=numbers.delivered,
+        filtered=sum(numbers.filtered.values()),
+        dead=numbers.dead_lettered,
+        parked=numbers.parked,
+        lag_events=one.lag.events,
+        lag_s=round(one.lag.seconds, 1),
+        p50_ms=numbers.latency_ms.p50,
+        p99_ms=numbers.latency_ms.p99,
+        trend=trend,
+    )

@@ -10,9 +10,11 @@ from typing import Annotated
 import msgspec
 
 from ..errors import FqlError, JournalError, JournalFull
-from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
+from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from ..journal.records import DeadLetter, ParkedEvent
-from ..telemetry import Delivery
+from ..telemetry import Delivery, ProcessStatistics
+from ..telemetry.history import Trend
+from ..telemetry.report import JournalState
 
 PREFIX = "/admin/v1"
 MAX_BODY_BYTES = 32 * 2**20
@@ -89,6 +91,24 @@ class Lives(msgspec.Struct, frozen=True):
     events: list[Life]
 
 
+class Edited(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The event that is to be sent in place of a dead one."""
+
+    event: msgspec.Raw
+
+
+class LatestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many of the latest events."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=BATCH)] = 50
+
+
+class StoredEvents(msgspec.Struct, frozen=True):
+    """Events as they are in the journal, the newest first."""
+
+    events: list[StoredEvent]
+
+
 class Parked(msgspec.Struct, frozen=True):
     """What waits at one destination."""
 
@@ -120,6 +140,51 @@ class RecentDeliveries(msgspec.Struct, frozen=True):
     """Attempts, the newest first."""
 
     deliveries: list[Delivery]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination at a glance."""
+
+    name: str
+    type: str
+    owner: str | None
+    state: str
+    reason: str | None
+    down_s: float
+    per_second: float
+    success: float | None
+    """Over the last minute; null if nothing was tried."""
+    delivered: int
+    filtered: int
+    dead: int
+    parked: int
+    lag_events: int
+    lag_s: float
+    p50_ms: float | None
+    p99_ms: float | None
+    trend: Trend
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole engine at a glance: what the console's first page shows."""
+
+    version: str
+    at: float
+    uptime_s: float
+    received: int
+    accepted: int
+    duplicates: int
+    rejected: int
+    journal: JournalState | None
+    process: ProcessStatistics
+    destinations: list[Row]
+
+
+class Who(msgspec.Struct, frozen=True):
+    """Who asks, as far as is known."""
+
+    name: str
+    role: str
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

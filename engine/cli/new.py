@@ -1,11 +1,13 @@
-"""`doorstep new`: templates that work and pass their tests before anything is changed in them."""
+"""`doorstep new`: templates that work and pass their tests before anything is changed in them; and tokens."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
+from ..admin.settings import hash_of, new_token
 from ..scaffold import (
     FunctionKind,
     Kind,
@@ -20,6 +22,24 @@ from ..scaffold import (
 @click.group("new")
 def new_command() -> None:
     """Makes a working template, with its test."""
+
+
+@new_command.command("token")
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(["viewer", "source_admin", "owner"]),
+    default="viewer",
+    show_default=True,
+    help="viewer: sees everything. source_admin: also pauses, replays, edits dead letters, sends tests. owner: may do all.",
+)
+def new_token_command(name: str, role: str) -> None:
+    """Makes a token for the admin API and the console: shown once, and the line that the configuration keeps of it."""
+    token = new_token()
+    line = json.dumps(name, ensure_ascii=False)
+    click.echo(f"token (it is not kept anywhere: give it to {name} now):\n\n    {token}\n")
+    click.echo("for the configuration:\n")
+    click.echo(f'    [[admin.tokens]]\n    name = {line}\n    role = "{role}"\n    hash = "{hash_of(token)}"')
 
 
 @new_command.command("destination")

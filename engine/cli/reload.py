@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -11,8 +12,8 @@ import anyio.to_thread
 
 from ..app import Engine
 from ..catalogue import Catalogue
-from ..config import Changes, Config, load_config, sources
-from ..errors import ConfigError
+from ..config import Changes, Config, check, load_config, sources
+from ..errors import ConfigError, Problem
 
 _log = logging.getLogger("doorstep.reload")
 
@@ -38,17 +39,29 @@ class Reloader:
         if not self._paths:
             _log.warning("nothing to reload: the configuration is from no file")
             return
+        try:
+            await self.apply()
+        except ConfigError as error:
+            for problem in error.problems:
+                _log.error("not reloaded, the old configuration stays: %s", problem)
+
+    async def check(self) -> list[Problem]:
+        """All that is wrong with the files as they are now."""
+        return await anyio.to_thread.run_sync(partial(check, self._paths, catalogue=self._catalogue))
+
+    async def apply(self) -> Changes:
+        """Reads the files and swaps. Raises ConfigError; then the old configuration stays."""
         async with self._lock:
             try:
                 config = await anyio.to_thread.run_sync(self._load)
             except ConfigError as error:
                 # Also the file that is wrong now: it may be one that the old configuration does not know.
                 self._named |= {problem.file for problem in error.problems if problem.file}
-                for problem in error.problems:
-                    _log.error("not reloaded, the old configuration stays: %s", problem)
-                return
+                raise
             self._named = sources(config)
-            _say(self._engine.reload(config))
+            changed = self._engine.reload(config)
+        _say(changed)
+        return changed
 
     async def watch(self, stop: anyio.Event) -> None:
         """Reloads when what is in the files has changed, until `stop`.

@@ -108,6 +108,8 @@ class Run:
         self._engine = Engine(wanted.config, catalogue=wanted.catalogue)
         self._inputs = inputs
         self._reloader = Reloader(self._engine, wanted.config, wanted.paths, wanted.catalogue)
+        if wanted.paths:
+            self._engine.files = self._reloader
         self._gently = anyio.CancelScope()
         self._leave = anyio.CancelScope()
         self._signalled: float | None = None

@@ -73,7 +73,7 @@ def changes(old: Config, new: Config) -> Changes:
         unchanged=[name for name, paths in differing.items() if not paths],
         needs_restart=[
             Problem(dotted(path), "needs a restart; until then the old value holds")
-            for key in ("engine", "ingress")
+            for key in ("engine", "ingress", "admin")
             for path in _differences(getattr(old, key), getattr(new, key), (key,))
         ],
     )

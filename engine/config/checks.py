@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigError, FqlError
-from ..ingress.address import parse_address
 from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
+from ..net.address import parse_address
 from ..net.networks import network_problem
 from ..net.settings import TlsSettings
 from ..net.tls import tls_context

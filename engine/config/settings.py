@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ..admin.settings import AdminSettings
 from ..delivery.settings import BacklogSettings, MailboxSettings, Overflow
 from ..functions.settings import InsertSettings
 from ..ingress.settings import HttpSettings, StdinSettings, TcpSettings, UnixSettings
@@ -233,6 +234,9 @@ class Config(Settings, frozen=True, kw_only=True):
         dict[str, InsertSettings],
         Meta(description="Insert functions: what events pass on their way to destinations, in the order of the file."),
     ] = msgspec.field(default_factory=dict)
+    admin: Annotated[
+        AdminSettings, Meta(description="Who may look at the engine and change it, beside this user's own commands.")
+    ] = AdminSettings()
     alerts: Annotated[
         tuple[AlertSettings, ...],
         Meta(description="Who is told when a destination needs somebody; absent: the log alone."),

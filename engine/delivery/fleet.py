@@ -17,10 +17,11 @@ from ..journal.log import Log
 from ..model.envelope import Chunk, Envelope
 from ..routing.table import RoutingTable
 from ..telemetry import Deliveries, DestinationStatistics, Observation
+from ..telemetry.history import Totals
 from .actor import Actor
 from .alarm import Alarm
 from .backlog import LOOK_EVERY_S, Backlog
-from .observing import observe, waiting_since
+from .observing import observe, totals_of, waiting_since
 from .plan import OpenTransport, Plan
 from .preparing import PreparingSender
 from .sender import Sender, sender_for
@@ -70,6 +71,11 @@ class Fleet:
         """Of a destination that is served."""
         served = self._served.get(name)
         return served.state if served else None
+
+    @property
+    def states(self) -> Mapping[str, DestinationState]:
+        """Of all that are served, by name."""
+        return {name: served.state for name, served in self._served.items()}
 
     def attend(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Has `job` run beside the destinations, as long as they do."""
@@ -238,6 +244,10 @@ class Fleet:
             name, before = state.plan.name, state.statistics(now)
             statistics[name] = statistics[name].plus(before) if name in statistics else before
         return statistics
+
+    def totals(self) -> Mapping[str, Totals]:
+        """What is counted of each destination that is served, for its history."""
+        return {name: totals_of(served.state.counters) for name, served in self._served.items()}
 
     async def observe(self) -> Mapping[str, Observation]:
         """The same numbers, and a closer look at each destination that is served."""

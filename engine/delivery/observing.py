@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..telemetry import BreakerState, Lag, LimiterState, Observation
+from ..telemetry import BreakerState, Counters, Lag, LimiterState, Observation
 from ..telemetry.attempts import LATENCY_BOUNDS_S
+from ..telemetry.history import Totals
 from .state import DestinationState
 
 
@@ -26,6 +27,12 @@ def observe(state: DestinationState, waiting_since: float | None = None) -> Obse
         attempts=state.attempts.statistics(now),
         latency_s=state.counters.latency_s.distribution(LATENCY_BOUNDS_S),
     )
+
+
+def totals_of(counters: Counters) -> Totals:
+    """What its history is made of."""
+    latency = counters.latency_s
+    return Totals(counters.delivered, counters.attempts, sum(counters.failed.values()), latency.count, latency.sum)
 
 
 async def waiting_since(state: DestinationState) -> float | None:

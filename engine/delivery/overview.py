@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 import anyio
 import msgspec
 
-from ..journal import DiskLog
+from ..clock import Clock
+from ..journal import DiskLog, Log
 from ..telemetry import Deliveries, LoopLag, Observation, Statistics
+from ..telemetry.history import EVERY_S, History, Trend
 from ..telemetry.report import JournalState, Report
 from .fleet import Fleet
 
@@ -24,12 +26,31 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class Overview:
-    """Of one engine with a journal."""
+    """Of one engine."""
 
-    def __init__(self, fleet: Fleet, log: DiskLog, statistics: Callable[[], Statistics], loop_lag: LoopLag) -> None:
-        self._fleet, self._log = fleet, log
+    def __init__(
+        self, fleet: Fleet, log: Log, statistics: Callable[[], Statistics], loop_lag: LoopLag, clock: Clock
+    ) -> None:
+        self._fleet = fleet
+        self._log = log if isinstance(log, DiskLog) else None
         self._statistics = statistics
         self._loop_lag = loop_lag
+        self._clock = clock
+        self._history = History()
+
+    async def run(self) -> None:
+        """For ever: writes down the last minutes."""
+        while True:
+            self._history.look(self._fleet.totals(), self._clock.utc())
+            await anyio.sleep(EVERY_S)
+
+    def trend(self, destination: str) -> Trend:
+        """Its last minutes."""
+        return self._history.trend(destination)
+
+    def utc(self) -> float:
+        """Now."""
+        return self._clock.utc()
 
     @property
     def deliveries(self) -> Deliveries:
@@ -38,7 +59,7 @@ class Overview:
 
     async def report(self) -> Report:
         """All of it, of one moment."""
-        journal = await self._journal()
+        journal = await self._journal(self._log) if self._log else None
         destinations: Mapping[str, Observation] = await self._fleet.observe()
         return Report(
             statistics=self._statistics(),
@@ -50,17 +71,19 @@ class Overview:
     async def ready(self) -> Readiness:
         """Whether the journal can be written, and makes progress: something is, and has to be durable soon.
 
-        Nothing that a destination does makes it red, a backlog that is full of one neither.
+        Nothing that a destination does makes it red, a backlog that is full of one neither. Memory is always ready.
         """
+        if self._log is None:
+            return Readiness(True)
         if self._log.committer.is_full:
             return Readiness(False, "the disk is full")
         with anyio.move_on_after(READY_WITHIN_S) as late:
             await self._log.committer.sync()
         return Readiness(False, "the journal makes no progress") if late.cancelled_caught else Readiness(True)
 
-    async def _journal(self) -> JournalState:
-        held = self._log.statistics()
-        limits = self._log.committer.limits
+    async def _journal(self, log: DiskLog) -> JournalState:
+        held = log.statistics()
+        limits = log.committer.limits
         return JournalState(
             used_bytes=held.used_bytes,
             max_bytes=int(limits.max_bytes),
@@ -69,6 +92,6 @@ class Overview:
             is_full=held.is_full,
             oldest=held.oldest,
             end=held.end,
-            kept_since=await self._log.received_at(held.oldest),
+            kept_since=await log.received_at(held.oldest),
             retention_s=float(limits.retention_s),
         )

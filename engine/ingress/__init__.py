@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .address import parse_address
+from ..net.address import parse_address
 from .http.ingress import HttpIngress
 from .intake import Intake
 from .listen import listen_tcp, listen_unix, tls_context

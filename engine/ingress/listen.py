@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ..errors import ConfigError, Problem
-from .address import format_address, parse_address
+from ..net.address import format_address, parse_address
 from .settings import TlsSettings
 
 _BACKLOG = 1024

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ..net.address import parse_address
 from ..secret import Secret
 from ..settings import A_FILE, Duration, Settings, Size
 from ..units import parse_duration, parse_rate
-from .address import parse_address
 
 _NAME = Meta(description="Source of its events: shown in explain, and what destinations choose by.", examples=["shop"])
 _ACK = Meta(

@@ -88,6 +88,15 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     stories: list[Story]
 
 
+class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it is in the journal."""
+
+    number: int
+    source: str
+    received: float
+    line: bytes
+
+
 class DestinationRow(msgspec.Struct, frozen=True, kw_only=True):
     """A destination in a journal."""
 
@@ -113,6 +122,10 @@ class Desk(Protocol):
 
     async def letter(self, id: int) -> DeadLetter: ...
 
+    async def patch(self, id: int, line: bytes) -> DeadLetter:
+        """Puts another event in place of a dead one, to be sent instead. Raises ValueError for what is no event."""
+        ...
+
     async def add(self, letters: Sequence[DeadLetter]) -> int:
         """Brings in exported ones; those that are there already are passed over. How many were new."""
         ...
@@ -134,6 +147,10 @@ class Desk(Protocol):
 
         Empty: it was never accepted, or is older than what is kept.
         """
+        ...
+
+    async def latest(self, limit: int = BATCH) -> list[StoredEvent]:
+        """What was accepted last, the newest first, as far as it is kept."""
         ...
 
     async def parked(self, destination: str, *, after: int = 0, limit: int = BATCH) -> list[ParkedEvent]:

@@ -149,6 +149,14 @@ def add(connection: apsw.Connection, letters: Sequence[DeadLetter]) -> int:
     return connection.total_changes() - before
 
 
+def patch(connection: apsw.Connection, id_: int, patched: DeadLetter) -> None:
+    """Writes `patched` in place of letter `id_`, which only keeps its place. Raises LookupError if that has gone."""
+    row = packed(msgspec.structs.replace(patched, id=0))
+    connection.execute("UPDATE dead SET row = ? WHERE id = ?", (row, id_))
+    if not connection.changes():
+        raise LookupError(f"there is no dead letter {id_}")
+
+
 def delete(connection: apsw.Connection, ids: Sequence[int]) -> int:
     """Deletes them for good. Returns how many were there."""
     connection.execute("DELETE FROM dead WHERE id IN (SELECT value FROM json_each(?))", (str(list(ids)),))

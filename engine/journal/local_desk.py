@@ -13,14 +13,18 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal, TypeVar
 
+import msgspec
+
 from ..errors import FqlError
+from ..model.decode import LineDecoder
 from . import explaining, replaying, standing
 from . import letters as table
-from .desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay
+from .desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from .explaining import Seen
 from .hands import Hands
+from .latest import latest
 from .letters import Condition
-from .opening import restorer
+from .opening import ANY_SIZE, restorer
 from .queries import Queries
 from .records import DeadLetter, ParkedEvent
 from .rows import SLICE_BYTES
@@ -48,6 +52,7 @@ class LocalDesk:
     ) -> None:
         """`known`: destinations that are configured, which may be new to the journal. `chooses`: how each of them chooses its events."""
         self._hands = Hands(store, queries, writer, reader)
+        self._spec: Literal["segment", "any"] = spec
         self._restore = restorer(spec)
         self._known = known
         self._chooses = chooses
@@ -92,6 +97,17 @@ class LocalDesk:
         for start in range(0, len(letters), BATCH):
             added += await self._hands.write(partial(table.add, letters=letters[start : start + BATCH]))
         return added
+
+    async def patch(self, id: int, line: bytes) -> DeadLetter:
+        """See `Desk`. What is known of the event's death stays as it is."""
+        event = LineDecoder(self._spec, ANY_SIZE).judge(line)
+        if isinstance(event, tuple):
+            raise ValueError(f"this is no event: {event[0]} {event[1]}".rstrip())
+        letter = msgspec.structs.replace(
+            await self.letter(id), line=line, message_id=event.messageId, type=event.type, event=event.event
+        )
+        await self._hands.write(partial(table.patch, id_=id, patched=letter))
+        return letter
 
     async def purge(self, query: LetterQuery) -> int:
         """See `Desk`. What is given up meanwhile stays."""
@@ -195,6 +211,17 @@ class LocalDesk:
             return None
 
         return explaining.life_of(seen, message_id, traces, why)
+
+    async def latest(self, limit: int = BATCH) -> list[StoredEvent]:
+        """See `Desk`."""
+        found: list[Seen] = []
+        before: int | None = 2**63 - 1
+        while before is not None and len(found) < limit:
+            some, before = await self._hands.read(partial(latest, before=before, limit=limit - len(found)))
+            found += some
+        return [
+            StoredEvent(number=one.number, source=one.source, received=one.received, line=one.line) for one in found
+        ]
 
     # Destinations ------------------------------------------------------------------------------------------------
 

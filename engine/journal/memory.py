@@ -168,6 +168,7 @@ class MemoryAccount:
 
     def stand(self, standing: Standing) -> None:
         """See `Account`."""
+        self.standing = standing
 
 
 class MemoryLog:

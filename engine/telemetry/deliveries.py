@@ -189,6 +189,11 @@ class Deliveries:
         """The newest first: of one destination, or of all; the failed ones only, if wanted."""
         return [entry.shown() for entry in self._newest(destination, limit, failed=failed)]
 
+    def find(self, id: int) -> Delivery | None:
+        """An attempt, as long as it is known."""
+        entries = (entry for ring in self._rings.values() for entry in ring.entries())
+        return next((entry.shown() for entry in entries if entry.delivery.id == id), None)
+
     def last_failed(self, destination: str) -> Delivery | None:
         """The newest attempt there that was no success, as far as it is still known."""
         entry = self._rings[destination].last_failed() if destination in self._rings else None

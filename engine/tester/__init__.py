@@ -8,7 +8,7 @@ plans, the same routing, mapping and functions; only the log, the batch window a
 show in what it returns.
 
 `report` what comes out · `checks` why an event would (not) be offered · `trying` one destination, from event to outcome · `masking`
-secrets made unreadable.
+secrets made unreadable · `workbench`, `drying`, `showing` the same, and edited mappings, for the admin API of a running engine.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -10,7 +9,6 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..catalogue import Catalogue
-from ..clock import Clock
 from ..config.settings import Config, DestinationSettings
 from ..delivery import Plan
 from ..errors import DestinationError, Fault, TransportError, ValidationError
@@ -55,7 +53,7 @@ class EventTester:
     ) -> None:
         self._config = config
         self._open_transport = open_transport
-        planner = Planner(catalogue or Catalogue.discover(), Clock(), random.random)
+        planner = Planner(catalogue or Catalogue.discover())
         self._plans = {plan.name: plan for plan in planner.plans(config)}
         self._decoder = LineDecoder(config.engine.spec, config.engine.max_event_bytes)
 

@@ -17,10 +17,12 @@ from doorstep.engine.journal.desk import (
     LetterQuery,
     Life,
     Replay,
+    StoredEvent,
     Story,
 )
 from doorstep.engine.journal.records import Attempt, DeadLetter, Gap, ParkedEvent, Standing, Try
 from doorstep.engine.telemetry import Counters, Deliveries, Lag, Observation, ProcessStatistics, Statistics
+from doorstep.engine.telemetry.history import Trend
 from doorstep.engine.telemetry.report import Report
 
 
@@ -87,6 +89,9 @@ DESTINATIONS = [
 ]
 
 
+STORED = [StoredEvent(number=5, source="shop", received=1.1, line=b'{"messageId":"m-5","type":"track"}')]
+
+
 class FakeDesk:
     """With `raises` set, each method raises it; with `hold` set, each waits for it first."""
 
@@ -109,6 +114,12 @@ class FakeDesk:
 
     async def add(self, letters: Sequence[DeadLetter]) -> int:
         return await self._answer(("add", letters), len(letters))
+
+    async def patch(self, id: int, line: bytes) -> DeadLetter:
+        return await self._answer(("patch", id, line), a_letter(id, line))
+
+    async def latest(self, limit: int = BATCH) -> list[StoredEvent]:
+        return await self._answer(("latest", limit), STORED)
 
     async def purge(self, query: LetterQuery) -> int:
         return await self._answer(("purge", query), 3)
@@ -192,6 +203,12 @@ class FakeLooks:
             destinations={"hook": hook},
             process=ProcessStatistics(rss_bytes=2**20, cpu_s=0.5),
         )
+
+    def trend(self, destination: str) -> Trend:
+        return Trend(until=1767225600.0, delivered=[4, 5], attempts=[1, 1], failed=[0, 0], latency_ms=[12.0, None])
+
+    def utc(self) -> float:
+        return 1767225601.5
 
     async def ready(self) -> Readiness:
         return self.readiness

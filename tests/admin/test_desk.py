@@ -25,6 +25,9 @@ CALLS = [
     ("letters", (QUERY,), {"after": 17, "limit": 2}),
     ("letters", (LetterQuery(),), {}),
     ("letter", (42,), {}),
+    ("patch", (42, b'{"type": "track", "userId": "\xc3\xa9"}'), {}),
+    ("latest", (), {}),
+    ("latest", (17,), {}),
     ("purge", (QUERY,), {}),
     ("purge", (LetterQuery(),), {}),
     ("replay", (Replay(destination="hook", kind="journal", query=QUERY, rate=0.1),), {}),
@@ -49,7 +52,7 @@ async def test_every_method_answers_as_if_the_desk_were_here(folder, desk, looks
             here = await getattr(desk, name)(*arguments, **named)
             assert await getattr(typed, name)(*arguments, **named) == here
     assert from_afar.calls == desk.calls
-    assert len(desk.calls) == 18
+    assert len(desk.calls) == 21
 
 
 async def test_letters_are_brought_in_as_they_were_exported(folder, desk, looks) -> None:

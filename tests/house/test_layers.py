@@ -12,10 +12,11 @@ import pytest
 
 LAYERS = (
     ("cli",),
-    ("app", "tester"),
-    ("admin", "planning"),
+    ("app",),
+    ("tester",),
+    ("planning",),
     ("config",),
-    ("pipeline", "ingress", "catalogue", "scaffold"),
+    ("pipeline", "ingress", "catalogue", "scaffold", "admin"),
     ("delivery",),
     ("functions",),
     ("journal", "net"),

@@ -12,7 +12,7 @@ from doorstep.engine.ingress import (
     UnixSettings,
     parse_address,
 )
-from doorstep.engine.ingress.address import format_address
+from doorstep.engine.net.address import format_address
 
 
 def read(text: str) -> IngressSettings:

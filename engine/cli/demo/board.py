@@ -41,6 +41,7 @@ class Board:
 
     def start(self, beside: TaskGroup) -> None:
         """Shows what there is to see, until `beside` ends."""
+        self._console.print(f"the console: {self._engine.console_url}\n")
         live = self._console.is_terminal and os.environ.get("TERM", "dumb") != "dumb"
         beside.start_soon(self._show_live if live else self._print_now_and_then)
 

@@ -28,6 +28,9 @@ _CONFIG = """
 durability = "memory"
 memory_log = "512MiB"
 
+[admin]
+listen = "127.0.0.1:0"
+
 [destinations.healthy]
 type = "webhook"
 settings = {{ url = "{healthy}" }}

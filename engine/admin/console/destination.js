@@ -1,0 +1,155 @@
+// One destination: what becomes of its events, what it answers, how it is configured.
+
+import { get, path, send } from "/api.js";
+import { chart, minutesOf, perSecond } from "/chart.js";
+import { delivery } from "/deliveries.js";
+import { code, h, problem, replace, table } from "/dom.js";
+import { every } from "/looking.js";
+import { badge, compact, count, milliseconds, percent, rate, seconds, why } from "/words.js";
+
+const LOOK_MS = 2000;
+
+export async function destination(main, [name], query, signal) {
+  const where = `destinations/${path(name)}`;
+  const shown = await get(`${where}/configuration`, {}, signal);
+  const state = h("span", { id: "state-now", role: "status" });
+  const reason = h("div");
+  const button = h("button", { type: "button", class: "main changes", onclick: () => turn() });
+  const funnelPart = h("div");
+  const charts = h("div", { class: "charts" });
+  const health = h("div", { class: "grid" });
+  const recent = h("div", { class: "list" });
+  const onlyFailed = h("input", { type: "checkbox", id: "failed", onchange: () => look() });
+  const trouble = h("div");
+  let paused = false;
+  let newest = "";
+
+  async function turn() {
+    button.disabled = true;
+    try {
+      await send("POST", `${where}/${paused ? "resume" : "pause"}`);
+      replace(trouble);
+      await look();
+    } catch (error) {
+      replace(trouble, problem(error));
+    }
+    button.disabled = false;
+  }
+
+  async function look() {
+    const failed = onlyFailed.checked;
+    const [row, glance, attempts] = await Promise.all([
+      get(where, {}, signal), get("overview", {}, signal), get("deliveries", { destination: name, limit: 30, failed }, signal)]);
+    const live = row.live;
+    const one = glance.destinations.find((each) => each.name === name);
+    paused = row.standing.paused;
+    button.textContent = paused ? "Resume" : "Pause";
+    if (state.dataset.state !== live.state) {
+      state.dataset.state = live.state;
+      replace(state, badge(live.state));
+    }
+    replace(reason, live.reason ? h("p", { class: "problem" }, `Held because ${why(live.reason)}. It is tried once a minute, and goes on by itself when that succeeds or its settings change.`) : null);
+    replace(funnelPart, funnel(live));
+    replace(health, healthOf(live));
+    if (one) trends(charts, one.trend);
+    const latest = `${failed} ${attempts.deliveries.map((each) => each.id).join(" ")}`;
+    if (latest !== newest && !recent.contains(document.activeElement)) {
+      newest = latest;
+      replace(recent, attempts.deliveries.map((each) => delivery(each)),
+        attempts.deliveries.length ? null : h("p", { class: "quiet" }, failed ? "None of the attempts that are remembered failed." : "Nothing was attempted yet."));
+    }
+  }
+
+  await every(LOOK_MS, look, signal);
+  replace(main,
+    h("p", { class: "crumbs" }, h("a", { href: "#/" }, "Overview"), " / ", name),
+    h("div", { class: "bar" },
+      h("h1", { tabindex: "-1" }, name), state,
+      h("p", { class: "quiet" }, [shown.type, shown.settings.owner ? `owner ${shown.settings.owner}` : null].filter(Boolean).join(", ")),
+      h("p", { class: "buttons end" }, button,
+        h("a", { class: "button", href: `#/tester?destination=${encodeURIComponent(name)}` }, "Test an event"),
+        h("a", { class: "button", href: `#/letters?destination=${encodeURIComponent(name)}` }, "Dead letters"))),
+    trouble, reason,
+    section("What becomes of its events", funnelPart),
+    charts,
+    section("How it does", health),
+    section("Recent deliveries", h("p", { class: "check" }, onlyFailed, h("label", { for: "failed" }, "only those that failed")), recent),
+    shown.actions.length ? section("Actions", shown.actions.map((action) => actionOf(name, action))) : null,
+    section("Configuration", h("details", {}, h("summary", {}, "As it is in use; secrets are masked"), code(shown.settings, `Configuration of ${name}`))));
+}
+
+function section(title, ...children) {
+  const id = title.toLowerCase().replaceAll(" ", "-");
+  return h("section", { class: "card", "aria-labelledby": id }, h("h2", { id }, title), ...children);
+}
+
+const sum = (numbers) => Object.values(numbers).reduce((total, one) => total + one, 0);
+
+function funnel(live) {
+  const all = live.pending_before + live.offered + live.replayed;
+  const dead = Object.entries(live.dead_by_class).flatMap(([fault, reasons]) =>
+    Object.entries(reasons).map(([reason, number]) => [`${why(reason)} (${fault}'s fault)`, number]));
+  const steps = [
+    ["Received", all, "calm", [["left from before", live.pending_before], ["replayed", live.replayed]]],
+    ["Filtered", sum(live.filtered), "calm", Object.entries(live.filtered).map(([reason, number]) => [why(reason), number])],
+    ["Delivered", live.delivered, "good", []],
+    ["Waiting", live.pending, "warn", live.lag.events ? [[`the oldest for ${seconds(live.lag.seconds)}`, live.lag.events]] : []],
+    ["Parked for a later try", live.parked, "warn", []],
+    ["Dead letters", live.dead_lettered, "bad", dead],
+    ["Expired or dropped", live.expired + live.dropped, "bad", []],
+  ];
+  return h("ol", { class: "funnel" }, steps.filter(([name, number]) => number || !name.startsWith("Expired")).map(([name, number, mood, reasons]) =>
+    h("li", {},
+      h("span", { class: "name" }, name),
+      meter(all ? number / all : 0, mood),
+      h("b", {}, count(number)),
+      h("span", { class: "quiet share" }, all && name !== "Received" ? percent(number / all) : ""),
+      reasons.some(([, one]) => one) ? h("ul", {}, reasons.filter(([, one]) => one).map(([reason, one]) => h("li", {}, `${count(one)} \u00d7 ${reason}`))) : null)));
+}
+
+function meter(share, mood) {
+  const bar = h("span", { class: `fill ${mood}` });
+  bar.style.width = `${Math.max(share > 0 ? 0.5 : 0, share * 100)}%`;
+  return h("span", { class: "meter", "aria-hidden": "true" }, bar);
+}
+
+function facts(title, rows) {
+  return h("div", {}, h("h3", {}, title), h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+}
+
+function healthOf(live) {
+  const both = (times) => `${milliseconds(times.p50)} / ${milliseconds(times.p99)}`;
+  const { breaker, limiter } = live;
+  return [
+    facts("Latency, p50 / p99", [["accepted to outcome", both(live.latency_ms)], ["waiting for its turn", both(live.queue_ms)],
+      ["the receiver's answer", both(live.attempt_ms)], ["event's own time to delivery", both(live.event_to_delivered_ms)]]),
+    facts("Attempts", [["in all", count(live.attempts)], ["repeated", count(live.retried)],
+      ...Object.entries(live.failed).map(([reason, number]) => [why(reason), count(number)]),
+      ["events an attempt", live.batch_events ?? "-"], ["success, last minute", percent(live.success)]]),
+    facts("Breaker", [["state", breaker.state.replace("_", " ")], ["down for", breaker.down_s ? seconds(breaker.down_s) : "-"], ["has opened", `${count(breaker.trips)} times`]]),
+    facts("Limiter", [["configured", limiter.per_second === null ? "unlimited" : `${compact(limiter.per_second)} / s`],
+      ["now", limiter.effective === null ? "unlimited" : `${rate(limiter.effective)} / s`], ["slowed down by a 429", `${count(limiter.slowdowns)} times`]]),
+  ];
+}
+
+function trends(charts, trend) {
+  const minutes = minutesOf(trend);
+  replace(charts,
+    chart("Volume", "events delivered a second", [{ name: "", kind: "good", values: perSecond(trend), format: rate }], minutes),
+    chart("Failures", `attempts in ${trend.every_s} s`, [{ name: "", kind: "bad", values: trend.failed, format: count }], minutes),
+    chart("Latency", "accepted to outcome, mean", [{ name: "", kind: "warn", values: trend.latency_ms, format: milliseconds }], minutes));
+}
+
+function actionOf(name, action) {
+  const edit = `#/tester?destination=${encodeURIComponent(name)}&action=${encodeURIComponent(action.name)}`;
+  return h("details", {},
+    h("summary", {}, h("b", {}, action.name), " ", h("span", { class: "quiet" }, action.label)),
+    h("div", { class: "inside" },
+      h("p", {}, action.description),
+      h("p", {}, "Trigger: ", h("code", {}, action.trigger)),
+      table(`Fields of ${action.name}`, ["Field", "What it is", "Made of"], action.fields.filter((field) => field.mapping !== null || field.required).map((field) => [
+        h("span", {}, h("code", {}, field.name), field.required ? " (required)" : ""),
+        h("span", {}, field.label, h("small", { class: "quiet block" }, field.description)),
+        field.mapping === null ? "nothing" : h("code", {}, JSON.stringify(field.mapping))])),
+      h("p", { class: "buttons" }, h("a", { class: "button", href: edit }, "Try a change"))));
+}
