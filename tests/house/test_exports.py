@@ -27,6 +27,7 @@ BEYOND = {
     "HttpSettings": "read off a Config, never made by hand",
     "Mountable": "an Engine, as the mounted app sees it",
     "AlertSettings": "read off a Config, never made by hand",
+    "AdminSettings": "read off a Config, never made by hand",
     "InsertSettings": "read off a Config, never made by hand",
     "StdinSettings": "read off a Config, never made by hand",
     "Event": "read off an Envelope, never made by hand",
