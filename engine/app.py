@@ -187,12 +187,12 @@ class Engine:
     # Out ---------------------------------------------------------------------------------------------------------
 
     async def drain(self, patience_s: float = 30.0) -> None:
-        """Takes nothing more, and returns when nothing is pending, or nothing moved for `patience_s`."""
+        """Takes nothing more, and returns when nothing is pending or waits to be stored, or nothing moved for `patience_s`."""
         self._log.close()
         await self._log.settled()
-        await self._fleet.drain(patience_s)
+        await self._fleet.drain(patience_s, lambda: self._log.is_settled)
         if await self._alerting.look(last=True):  # what happened at the very end
-            await self._fleet.drain(patience_s)
+            await self._fleet.drain(patience_s, lambda: self._log.is_settled)
 
     async def shut_down(self, deadline_s: float) -> None:
         """On a signal: takes nothing more, finishes the requests under way, ends within `deadline_s`.

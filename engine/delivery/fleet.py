@@ -169,15 +169,18 @@ class Fleet:
 
     # Out ---------------------------------------------------------------------------------------------------------
 
-    async def drain(self, patience_s: float) -> None:
-        """The input has ended: returns when nothing is pending any more, or nobody got anywhere for `patience_s`."""
+    async def drain(self, patience_s: float, is_all_in: Callable[[], bool] = lambda: True) -> None:
+        """The input has ended: returns when nothing is pending any more, or nobody got anywhere for `patience_s`.
+
+        While `is_all_in` says no, events that were taken wait for room in the log: what is settled makes that, and then they come.
+        """
         for state in self._states():
             state.flushing = True
             state.alarm.ring()
         async with anyio.create_task_group() as drains:
             progress = _Progress(self._clock.monotonic())
             for state in self._states():
-                drains.start_soon(self._drain, state, progress, patience_s)
+                drains.start_soon(self._drain, state, progress, patience_s, is_all_in)
 
     async def drain_healthy(self, deadline_s: float) -> None:
         """On a signal: as `drain`, but for destinations that work, and for `deadline_s` at most."""
@@ -189,14 +192,19 @@ class Fleet:
                 for state in self._states():
                     state.flushing = True
                     state.alarm.ring()
-                    drains.start_soon(self._drain, state, progress, deadline_s, True)
+                    drains.start_soon(self._drain, state, progress, deadline_s, lambda: True, True)
 
     async def _drain(
-        self, state: DestinationState, progress: _Progress, patience_s: float, healthy_only: bool = False
+        self,
+        state: DestinationState,
+        progress: _Progress,
+        patience_s: float,
+        is_all_in: Callable[[], bool],
+        healthy_only: bool = False,
     ) -> None:
         """Progress of anyone is everyone's: a destination that waits for a retry is waited for while others work."""
         settled = state.counters.settled
-        while state.counters.pending:
+        while state.counters.pending or not is_all_in():
             now = self._clock.monotonic()
             if state.counters.settled != settled:
                 settled, progress.at = state.counters.settled, now
@@ -205,7 +213,7 @@ class Fleet:
             elif not state.budget.statistics().crashes:
                 progress.at = now  # it has not even begun
             left_s = progress.at + patience_s - now
-            if left_s <= 0 and not healthy_only:
+            if left_s <= 0 and not healthy_only and state.counters.pending:
                 facts = {"destination": state.plan.name, "pending": state.counters.pending, "waited_s": patience_s}
                 _log.warning("nothing moves any more: not waited for any longer", extra={"facts": facts})
             if left_s <= 0 or (healthy_only and not state.is_working(now)):

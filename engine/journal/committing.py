@@ -23,7 +23,7 @@ from ..clock import Clock
 from ..errors import JournalError, JournalFull
 from .account import DiskAccount
 from .commits import Commit, Committed
-from .disposing import DELETED_AT_ONCE, Disposal
+from .disposing import Disposal
 from .records import Changes, Position
 from .storage import Handle, Worker
 from .store import CHUNK_BYTES, Store
@@ -35,16 +35,14 @@ FLUSH_S = 0.025
 """With the time of a commit that is well below the 100 ms of acks that a crash may repeat."""
 COMMIT_BYTES = 4 * 2**20
 """Of events in one commit."""
-DELETED_WHEN_FULL = 32
-"""Chunks, at each try while the disk is full: twice what a commit of events takes."""
+HEADROOM_BYTES = 2 * COMMIT_BYTES
+"""So much below `max_journal_bytes` old chunks begin to go, with the commits that bring new ones: so nobody waits for that at the limit."""
 RETRY_S = 1.0
 PATIENCE_S = 5.0
 DISPOSE_EVERY_S = 1.0
-"""How often, at most, it is looked for chunks that may go, when there were none ..."""
-OVER_QUOTA_EVERY_S = 0.1
-"""... and how often while events wait for that ..."""
+"""How often, at most, it is looked for chunks that may go, when there were none. Near the quota it is also done whenever cursors moved."""
 IDLE_S = 30.0
-"""... and how much later while nothing else is to be written."""
+"""How much later while nothing else is to be written."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -192,6 +190,12 @@ class Committer:
         return self.used_bytes + self._waiting[0].size_bytes > self.limits.max_bytes
 
     @property
+    def _wanted_bytes(self) -> int:
+        """What is in use is to be no more than this, so that what comes next finds room."""
+        headroom = min(HEADROOM_BYTES, self.limits.max_bytes // 4)
+        return self.limits.max_bytes - max(headroom, self._waiting[0].size_bytes if self._waiting else 0)
+
+    @property
     def is_saved(self) -> bool:
         """Whether nothing that was noted is unwritten."""
         return not (self._noted or self._unsaved)
@@ -238,6 +242,8 @@ class Committer:
         written_down = self._collect_changes(now)
         tries_events = not (self.is_over_quota or (self.is_full and now < self._retry_at))
         self._under_way = self._collect_events() if tries_events else []
+        if self._unsaved and self.used_bytes > self._wanted_bytes:
+            self.may_dispose()
         draft = _Draft(now, self._under_way, self._unsaved, written_down, self._disposal(now))
         self._unsaved = []
         draft.begin(self._store, self._writer)
@@ -259,7 +265,7 @@ class Committer:
         if self.is_full and committed.deleted:
             self._retry_at = draft.now
         if draft.disposal and (self.is_full or not committed.deleted):
-            self._dispose_at = draft.now + (OVER_QUOTA_EVERY_S if self.is_over_quota else DISPOSE_EVERY_S)
+            self._dispose_at = draft.now + DISPOSE_EVERY_S
         for written in draft.written_down:
             written.set()
         self._under_way = []
@@ -293,7 +299,7 @@ class Committer:
 
     def _collect_events(self) -> list[Taken]:
         taken: list[Taken] = []
-        size, most = 0, CHUNK_BYTES if self.is_full else COMMIT_BYTES
+        size, most = 0, min(CHUNK_BYTES if self.is_full else COMMIT_BYTES, self.limits.max_bytes - self.used_bytes)
         while self._waiting and (not size or size + self._waiting[0].size_bytes <= most):
             size += self._waiting[0].size_bytes
             taken.append(self._waiting.popleft())
@@ -309,10 +315,7 @@ class Committer:
             keep=frozenset(chunk.first for position in positions for chunk in position.open),
             before=self._clock.utc() - self.limits.retention_s,
             digests_before=self._clock.utc() - self.limits.dedup_s,
-            max_bytes=0
-            if self.is_full
-            else self.limits.max_bytes - (self._waiting[0].size_bytes if self._waiting else 0),
-            at_most=DELETED_WHEN_FULL if self.is_full else DELETED_AT_ONCE,
+            max_bytes=0 if self.is_full else self._wanted_bytes,
         )
 
     # The disk ----------------------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ from .taken import Taken
 TAKEN_BYTES = 16 * 2**20
 """Of events that wait for their commit; then whoever brings more waits."""
 CACHE_BYTES = 64 * 2**20
+ROOM_S = 1.0
+"""How long it is waited for room that does not come, before it counts as wanting."""
 
 Restore = Callable[[Sequence[bytes]], Sequence[Event | AnyEvent]]
 
@@ -170,10 +172,20 @@ class DiskLog:
         """See `Log`."""
         self._room.hold(held)
 
+    @property
+    def is_settled(self) -> bool:
+        """See `Log`."""
+        return self.committer.waiting is None
+
     async def settled(self) -> None:
-        """Returns when all that was taken is stored, or cannot be for want of room."""
-        while (last := self.committer.waiting) and not (self.committer.is_full or self.committer.is_over_quota):
-            with anyio.move_on_after(1.0):
+        """See `Log`. At the quota there is no room for a moment now and then, however well destinations do."""
+        since, end = self._clock.monotonic(), self.end
+        while last := self.committer.waiting:
+            if self.has_room or self.end != end:
+                since, end = self._clock.monotonic(), self.end
+            elif self._clock.monotonic() - since >= ROOM_S:
+                return
+            with anyio.move_on_after(ROOM_S / 4):
                 await last.done.wait()
 
     def _announce(self, committed: Committed, taken: Sequence[Taken]) -> None:

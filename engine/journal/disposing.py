@@ -19,8 +19,8 @@ from .sealing import integer, seconds
 
 _log = logging.getLogger("doorstep.journal")
 
-DELETED_AT_ONCE = 8
-"""Chunks, in one commit: what is deleted is more than what a busy commit adds, and no commit takes long."""
+DELETED_AT_ONCE = 32
+"""Chunks, in one commit: never fewer than it adds (4 MiB, in rows of 128 KiB at least), or a journal at its limit could not keep up."""
 _UNREADABLE = frozenset((apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS))
 
 
@@ -37,8 +37,6 @@ class Disposal(msgspec.Struct, frozen=True):
     """... and, oldest first, any others while more than this is in use."""
     digests_before: float = 0.0
     """Digests go by their own age: a repeat may come long after its event was deleted."""
-    at_most: int = DELETED_AT_ONCE
-    """Chunks."""
 
 
 class Disposed(msgspec.Struct, frozen=True):
@@ -80,12 +78,12 @@ class Disposer:
             "chunks",
             "SELECT first, count, size, received FROM chunks WHERE first < ? ORDER BY first LIMIT ?",
             min(disposal.floor, end - 1),
-            disposal.at_most + len(keep),
+            DELETED_AT_ONCE + len(keep),
         )
         rows = [row for row in rows if row[0] not in self._damaged]
         chunks = freed = 0
         for first, count, size, received in rows:
-            if first in keep or chunks == disposal.at_most or first + integer(count) >= end:
+            if first in keep or chunks == DELETED_AT_ONCE or first + integer(count) >= end:
                 continue
             if seconds(received) >= disposal.before and used_bytes - freed <= disposal.max_bytes:
                 break

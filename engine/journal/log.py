@@ -192,8 +192,13 @@ class Log(Protocol):
         """Takes no events, or does so again: a destination has all the backlog that it may have."""
         ...
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was taken is stored."""
+        ...
+
     async def settled(self) -> None:
-        """Returns when all that was taken is stored, or cannot be for want of room."""
+        """Returns when all that was taken is stored, or there has been no room for it for a while: what destinations give up makes some."""
         ...
 
     def close(self) -> None:

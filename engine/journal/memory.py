@@ -232,6 +232,11 @@ class MemoryLog:
         """See `Log`."""
         self._room.hold(held)
 
+    @property
+    def is_settled(self) -> bool:
+        """See `Log`. Always."""
+        return True
+
     async def settled(self) -> None:
         """See `Log`. At once."""
 

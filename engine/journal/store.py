@@ -22,7 +22,7 @@ import msgspec
 from ..errors import JournalFull
 from .blob import Damaged, encode
 from .commits import Arrival, Commit, Committed, Found, Opened, StoredChunk
-from .disposing import DELETED_AT_ONCE, Disposal, Disposed, Disposer, Undeletable
+from .disposing import Disposal, Disposed, Disposer, Undeletable
 from .folder import Folder
 from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing, Waiting
 from .schema import CHECKPOINT_PAGES, PAGE_BYTES, open_writer
@@ -33,6 +33,8 @@ _log = logging.getLogger("doorstep.journal")
 
 CHUNK_BYTES = 256 * 1024
 """Pieces are joined into one row up to this size; a piece that is bigger is a row of its own."""
+DAMAGED_AT_ONCE = 8
+"""So many damaged chunks are passed over in one commit; then it is made, and deletes nothing."""
 ATTEMPT_SPAN = 2**16
 """How far apart the numbers in one row of attempts may be: so a look-up knows where to stop."""
 _SYNCHRONOUS = {"disk": "FULL", "os": "NORMAL"}
@@ -167,7 +169,7 @@ class Store:
 
         Raises JournalFull when the disk is, JournalError when it fails; the same commit may be tried again after either.
         """
-        for _ in range(DELETED_AT_ONCE):
+        for _ in range(DAMAGED_AT_ONCE):
             with suppress(Undeletable):
                 return self._commit(commit, commit.disposal)
         return self._commit(commit, None)

@@ -37,7 +37,7 @@ def test_what_cannot_be_delivered_in_time_is_dropped_and_counted(start, receiver
 def test_a_second_signal_leaves_at_once_with_the_numbers_true(start, receiver, events, answer, summary_of, stopwatch):
     receiver.answers["/in"] = answer(status=0)
     process = start("run", "--to", receiver.url(), "--summary", "json")
-    process.send(events(20_000))
+    process.send(events(40_000))
     receiver.wait_for(lambda: len(receiver.heads()) == 4)
     process.signal(signal.SIGTERM)
     process.wait_until_said("ending")
@@ -87,6 +87,23 @@ def test_a_slow_destination_that_gets_on_is_waited_for_beyond_the_drain_timeout(
     assert code == 0
     assert summary_of(stdout)["destinations"]["hook"]["delivered"] == 5
     assert stopwatch() - begin > 1.5
+
+
+def test_a_file_many_times_the_size_of_the_journal_is_delivered_to_its_end(
+    doorstep_cli, tmp_path, receiver, events, write_config, summary_of
+):
+    write_config(
+        '[engine]\nmax_journal_bytes = "1MiB"\n'
+        f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}'
+    )
+    lines = events(40_000)
+    (tmp_path / "events").write_bytes(b"".join(line + b"\n" for line in lines))
+    ended = doorstep_cli("run", "--from", "events", "--summary", "json")
+    assert (ended.returncode, ended.stderr.count(b"not accepted")) == (0, 0)
+    summary = summary_of(ended.stdout)
+    assert (summary["accepted"], summary["rejected"]) == (40_000, {})
+    assert summary["destinations"]["hook"]["delivered"] == 40_000
+    assert sorted(receiver.lines()) == sorted(lines)
 
 
 def test_the_end_of_standard_input_ends_no_other_ingress(start, receiver, events, write_config, summary_of):

@@ -16,7 +16,7 @@ from doorstep.engine.journal.committing import FLUSH_S, Limits
 from doorstep.engine.journal.records import Position
 from doorstep.engine.journal.sealing import unsealed
 from doorstep.engine.journal.store import Store
-from doorstep.engine.model import Chunk, Envelope, Receipt
+from doorstep.engine.model import Chunk, Envelope, LineDecoder, Lines, Receipt
 from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
@@ -225,6 +225,27 @@ async def test_over_its_quota_events_wait_and_go_on_when_a_destination_has_moved
         with anyio.fail_after(5):
             assert await ticket.stored() == 17
         assert log.statistics().used_bytes <= 1300
+
+
+async def test_at_its_quota_a_commit_deletes_as_many_rows_as_the_busiest_one_adds(
+    open_log: Any, tmp_path: Path, disk: Disk
+) -> None:
+    """Pieces of more than 128 KiB are a row each: 31 of them are 4 MiB."""
+    big = b'{"type":"track","userId":"u","event":"E","pad":"%s"}' % (b"x" * 131_072)
+    decoded = LineDecoder(max_event_bytes=2**18).decode(Lines([big], [1]))
+    used = []
+    async with open_log("disk", tmp_path, [], limits=Limits(max_bytes=16 * 2**20)) as log:
+        account = log.account("a")
+        account.follow(lambda: Position(log.end))
+        await account.write_down()
+        for _ in range(12):
+            tickets = [await log.take(decoded, "shop") for _ in range(31)]
+            await tickets[-1].stored()
+            account.moved()
+            await account.write_down()
+            used.append(log.statistics().used_bytes)
+    assert [len(commit.arrivals) for commit in disk.commits if commit.arrivals] == [31] * 12
+    assert max(used[4:]) <= 14 * 2**20 < 16 * 2**20
 
 
 # A full disk ---------------------------------------------------------------------------------------------------------

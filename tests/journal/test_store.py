@@ -200,10 +200,10 @@ def test_young_chunks_stay_until_there_is_too_much_then_the_oldest_go(new: Any, 
 
 def test_not_many_go_in_one_commit(new: Any, folder: Path) -> None:
     store = new()
-    for _ in range(20):
+    for _ in range(70):
         store.commit(Commit(arrivals=[arrival()]))
-    assert [store.commit(disposal(before=2000.0)).deleted for _ in range(4)] == [8, 8, 3, 0]
-    assert firsts(folder) == [20]
+    assert [store.commit(disposal(before=2000.0)).deleted for _ in range(4)] == [32, 32, 5, 0]
+    assert firsts(folder) == [70]
 
 
 def test_what_is_kept_does_not_stand_in_the_way_of_what_may_go(new: Any, folder: Path) -> None:
