@@ -42,6 +42,7 @@ from ..model.outcome import (
     Untried,
     Verdict,
 )
+from ..privacy import digest, hashed, normalise
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 from .actions import Action, ActionDestination, Exchange, Item, Preset
@@ -102,9 +103,12 @@ __all__ = [
     "basic_auth",
     "bearer_auth",
     "decode_event",
+    "digest",
     "fault_of_status",
+    "hashed",
     "header_problem",
     "hmac_signature",
+    "normalise",
     "retry_after",
     "setting",
     "url_problem",

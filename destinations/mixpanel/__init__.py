@@ -1,0 +1,1 @@
+"""Mixpanel: events, purchases, user and group profiles, aliases, deletions."""
