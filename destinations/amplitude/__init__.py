@@ -1,0 +1,1 @@
+"""Amplitude: events, revenue, user and group properties, user mapping, deletions."""
