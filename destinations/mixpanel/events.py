@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from doorstep.engine.sdk import (
     Request,
     Response,
     Verdict,
+    digest,
     normalise,
 )
 
@@ -246,7 +246,7 @@ def insert_id(key: str, nth: int = -1) -> str:
     text = key if nth < 0 else f"{nth}{key}"
     if _INSERT_ID.fullmatch(text) and normalise("mixpanel.id", text):
         return text
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:36]
+    return digest("sha256", text)[:36]
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
