@@ -29,6 +29,7 @@ EVENT: dict[str, Any] = {
 class TestAmplitude(ActionConformance):
     destination = Amplitude
     settings: ClassVar = SETTINGS
+    actions: ClassVar = {"map_user": {"trigger": 'type = "alias"'}}
 
 
 def events_of(request: Request) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ class TestMixpanel(ActionConformance):
     destination = Mixpanel
     settings: ClassVar = SETTINGS
     events: ClassVar = [{**EVENT, "event": "Played", "properties": {"increment": {"games": 1}}}]
+    actions: ClassVar = {"increment_properties": {"trigger": 'event = "Played"'}}
 
 
 def records(tester: Tester, *events: dict[str, Any]) -> list[dict[str, Any]]:
@@ -172,6 +173,16 @@ def test_a_profile_is_not_set_when_the_identities_could_not_be_tied() -> None:
     [sent] = Tester(Mixpanel, SETTINGS).run(identify, answer=lambda request: Response(503))
     assert [request.url for request in sent.requests] == ["https://api.mixpanel.com/track?ip=0&verbose=1&strict=1"]
     assert sent.verdict == Failure(Fault.TRANSIENT, "http_503", status=503)
+
+
+def test_who_could_not_be_tied_is_refused_alone() -> None:
+    """The answer counts the ties, of which there are fewer than events."""
+    people = [{"userId": "u-1"}, {"userId": "u-2", "anonymousId": "a-2"}, {"userId": "u-3", "anonymousId": "a-3"}]
+    events = [{"type": "identify", "messageId": f"m-{n}", **one} for n, one in enumerate(people)]
+    failed = msgspec.json.encode({"failed_records": [{"index": 1, "field": "$anon_id", "message": "taken"}]})
+    answers = [Response(400, {}, failed), Response(200, {}, b"1")]
+    [sent] = Tester(Mixpanel, SETTINGS).run(*events, answer=lambda request: answers.pop(0))
+    assert sent.outcomes == [DELIVERED, DELIVERED, Rejected("record_refused", "$anon_id: taken")]
 
 
 # Settings ----------------------------------------------------------------------------------------------------------
