@@ -14,6 +14,7 @@ PERSON_ID = Field(
     label="Person",
     description="The person's id in your workspace. An email address is taken as one, `cio_...` as Customer.io's own id.",
     default={"@path": "$.userId"},
+    personal="id",
 )
 EMAIL = Field(
     label="Email address",
@@ -24,6 +25,7 @@ ANONYMOUS_ID = Field(
     label="Anonymous id",
     description="Joins what was done before somebody was known to who it was, if there is an id; else who it is.",
     default={"@path": "$.anonymousId"},
+    personal="id",
 )
 WHO = {"person_id": PERSON_ID, "email": EMAIL, "anonymous_id": ANONYMOUS_ID}
 KNOWN = {"person_id": PERSON_ID, "email": EMAIL}
@@ -57,6 +59,7 @@ TOKEN = Field(
     label="Device token",
     description="What push messages to the device are sent by. An event without one is left out.",
     default={"@path": "$.context.device.token"},
+    personal="device",
 )
 
 

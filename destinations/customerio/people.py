@@ -64,12 +64,14 @@ class MergePeople(Entity):
             description="The person who stays, by id or email address.",
             required=True,
             default={"@path": "$.userId"},
+            personal="id",
         ),
         "secondary": Field(
             label="Secondary person",
             description="The person who goes: what is known of them is added to the primary one.",
             required=True,
             default={"@path": "$.previousId"},
+            personal="id",
         ),
     }
 

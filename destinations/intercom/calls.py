@@ -21,6 +21,7 @@ ONE = Limits(max_events=1, max_wait_s=0.0, max_bytes=512 * 1024, per_second=80.0
 USER_ID = Field(
     label="User id",
     description="The contact's id in your system, Intercom's `external_id`.",
+    personal="id",
     default={"@path": "$.userId"},
 )
 

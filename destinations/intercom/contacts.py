@@ -33,7 +33,9 @@ class IdentifyContact(Call):
         "phone": Field(
             label="Phone", description="The contact's number.", personal="phone", default={"@path": "$.traits.phone"}
         ),
-        "name": Field(label="Name", description="The contact's full name.", default={"@path": "$.traits.name"}),
+        "name": Field(
+            label="Name", description="The contact's full name.", personal="name", default={"@path": "$.traits.name"}
+        ),
         "avatar": Field(
             label="Avatar", description="The URL of a picture.", format="uri", default={"@path": "$.traits.avatar"}
         ),
