@@ -10,7 +10,9 @@ from .base import BrazeSettings
 from .identity import CreateAlias, DeleteUser, IdentifyUser, MergeUsers
 from .messaging import TriggerCampaign, TriggerCanvas
 from .profile import UpdateUserProfile
-from .tracking import Ecommerce, EcommerceProduct, TrackEvent, TrackPurchase
+from .purchases import TrackPurchase
+from .shop import Ecommerce, EcommerceProduct
+from .tracking import TrackEvent
 
 _SHOP = {
     "Checkout Started": "checkout_started",
