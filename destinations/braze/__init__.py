@@ -1,0 +1,1 @@
+"""Braze: profiles, events, purchases, and who is whom."""
