@@ -1,6 +1,6 @@
 """From files to a `Config`: every problem of them in one go, each with its file, line and key.
 
-files -> document -> build -> destinations, functions -> checks -> Config, or all Problems
+files -> document -> build -> destinations, functions -> checks -> Config, or all Problems -> linting -> warnings
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .checks import check_alerts, check_destinations, check_engine, check_ingres
 from .destinations import apply_type
 from .document import Document, overlay, parse, read, resolve
 from .functions import apply_functions
+from .linting import lint
 from .settings import Config, DestinationSettings
 
 Paths = str | os.PathLike[str]
@@ -33,32 +34,54 @@ def load_config(
     `environ` is what `${env:NAME}` reads, the process's own by default; `catalogue` what `type` chooses from. Blocks: reads
     files. Raises ConfigError with all problems there are.
     """
-    config, problems = _examine(paths, text, environ, catalogue)
+    config, problems, _ = _read(paths, text, environ, catalogue or Catalogue.discover())
     if config is None or problems:
         raise ConfigError(problems)
     return config
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """What there is to say about a configuration, in the order of its lines."""
+
+    config: Config | None
+    """None if there are problems."""
+    problems: list[Problem]
+    warnings: list[Problem]
+    """What is valid and hardly meant. None of a configuration that has problems."""
+
+
+def examine(
+    paths: Sequence[Paths], environ: Mapping[str, str] | None = None, catalogue: Catalogue | None = None
+) -> Examined:
+    """The configuration in `paths`, read as `load_config` does, and as a linter does. Never raises ConfigError."""
+    catalogue = catalogue or Catalogue.discover()
+    config, problems, document = _read(paths, None, environ, catalogue)
+    if config is None or problems or document is None:
+        return Examined(None, problems, [])
+    found = [document.problem(warned.path, warned.message) for warned in lint(config, catalogue)]
+    return Examined(config, [], _in_order(found, document.files))
 
 
 def check(
     paths: Sequence[Paths], environ: Mapping[str, str] | None = None, catalogue: Catalogue | None = None
 ) -> list[Problem]:
     """All that is wrong with the configuration in `paths`, in the order of its lines; empty if `load_config` takes it."""
-    return _examine(paths, None, environ, catalogue)[1]
+    return examine(paths, environ, catalogue).problems
 
 
-def _examine(
-    paths: Sequence[Paths], text: str | None, environ: Mapping[str, str] | None, catalogue: Catalogue | None
-) -> tuple[Config | None, list[Problem]]:
+def _read(
+    paths: Sequence[Paths], text: str | None, environ: Mapping[str, str] | None, catalogue: Catalogue
+) -> tuple[Config | None, list[Problem], Document | None]:
     parts = [read(os.fspath(path)) for path in paths] + ([parse(text)] if text is not None else [])
     problems = [part for part in parts if isinstance(part, Problem)]
     documents = [part for part in parts if isinstance(part, Document)]
     if not parts:
         problems = [Problem("", "there is no configuration; name a file")]
     if problems:
-        return None, problems
+        return None, problems, None
     document, problems = resolve(reduce(overlay, documents), os.environ if environ is None else environ)
-    config, more = _build(document, catalogue or Catalogue.discover())
-    return config, _in_order(problems + more, document.files)
+    config, more = _build(document, catalogue)
+    return config, _in_order(problems + more, document.files), document
 
 
 def _build(document: Document, catalogue: Catalogue) -> tuple[Config | None, list[Problem]]:

@@ -2,6 +2,7 @@
 
     text -> lexer -> parser -> syntax -> compiler -> Predicate          a trigger, compiled once
     routes + chunk -> RoutingTable.scan -> a reason per event, or None  sources, enabled, consent, integrations, trigger, sampling
+    text -> doubts                                                      what a trigger says and hardly anybody means
 
 This room decides and does nothing else: it imports `privacy`, `model` and `errors`, and no loop, clock, socket or randomness.
 It is usable alone:
@@ -77,6 +78,7 @@ destination filters. `tests/routing/test_reference_vectors.py` lists each of Seg
 from __future__ import annotations
 
 from ..errors import FqlError
+from .doubts import Doubt, doubts
 from .integrations import options
 from .predicate import Explanation, Predicate, compile_fql
 from .reader import UNDECODABLE, Reader
@@ -84,6 +86,7 @@ from .table import Reasons, Route, RoutingTable
 
 __all__ = [
     "UNDECODABLE",
+    "Doubt",
     "Explanation",
     "FqlError",
     "Predicate",
@@ -92,5 +95,6 @@ __all__ = [
     "Route",
     "RoutingTable",
     "compile_fql",
+    "doubts",
     "options",
 ]

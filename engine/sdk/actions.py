@@ -73,6 +73,10 @@ class Action(Generic[S]):
     """Whether a mapping makes whatever object its user likes: then there are no `fields`, and no default mapping."""
     share: ClassVar[tuple[str, ...]] = ()
     """Fields that all events of one request have in common: one user, one list."""
+    idempotency: ClassVar[str] = ""
+    """The field by which the vendor knows what it was sent before; "" if it does not. `doorstep check` warns where it is left out."""
+    hashes: ClassVar[bool] = False
+    """Whether `build` itself hashes what a mapping gives of a field with `hashed`. If not, `doorstep check` looks for `@hash` there."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

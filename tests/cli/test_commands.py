@@ -153,6 +153,22 @@ def test_check_says_what_a_good_configuration_has(invoke, write_config, command)
     assert (done.exit_code, done.stdout) == (0, "ok: 2 destinations, 1 ingress\n")
 
 
+def test_check_warns_of_what_is_hardly_meant_and_strictly_refuses_it(invoke, write_config):
+    write_config(
+        '[destinations.hook]\ntype = "webhook"\ntrigger = \'type = "Track"\'\n'
+        'settings = { url = "https://example.com" }\n'
+    )
+    warning = (
+        'doorstep.toml:3: destinations.hook.trigger: warning: never matches: nothing satisfies type = "Track"; '
+        "types are track, page, screen, identify, group, alias or delete\n"
+    )
+    done = invoke("check")
+    assert (done.exit_code, done.stderr) == (0, "1 warning\n")
+    assert done.stdout == f"{warning}ok: 1 destination, 1 ingress\n"
+    strict = invoke("check", "--strict")
+    assert (strict.exit_code, strict.stdout, strict.stderr) == (78, warning, "1 warning\n")
+
+
 def test_the_schema_knows_the_settings_of_the_webhook(invoke):
     done = invoke("schema")
     assert done.exit_code == 0
