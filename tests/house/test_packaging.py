@@ -113,7 +113,7 @@ def test_the_sdist_holds_what_a_packager_needs_to_build_and_test_it(built: Built
 
 
 def test_neither_is_big(built: Built) -> None:
-    assert sum(map(len, built.wheel.values())) < 1_700_000
+    assert sum(map(len, built.wheel.values())) < 2_200_000  # fourteen destinations are 0.3 MB of it
     assert sum(map(len, built.sdist.values())) < 6_000_000
 
 
