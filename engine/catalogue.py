@@ -147,7 +147,7 @@ def _entry(found: Found) -> Entry:
             fields(destination.Settings),
             destination.limits,
             found.source,
-            actions_of(destination) if issubclass(destination, ActionDestination) else [],
+            actions_of(destination),
         )
     except Exception as error:
         message = f"the destination {found.name!r} ({found.source}) cannot be loaded: {type(error).__name__}: {error}"

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from ..catalogue import Catalogue, Entry, describe
-from ..sdk import ActionDestination
 from ..sdk.describing import ActionInfo, actions_markdown
 from ..sdk.fields import Field
 
@@ -84,7 +83,7 @@ def _one_markdown(entry: Entry) -> str:
     ]
     settings = ["| setting | type | default | what it is |", "|---|---|---|---|", *rows]
     head = [f"## `{entry.name}`: {entry.label}", "", entry.description, ""]
-    actions = ["", actions_markdown(entry.destination)] if issubclass(entry.destination, ActionDestination) else []
+    actions = ["", actions_markdown(entry.destination)] if entry.actions else []
     return "\n".join([*head, *settings, "", f"Limits: {', '.join(_limits(entry))}.", *actions])
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ..sdk.actions import ActionDestination
 from ..sdk.destination import Destination
-from ..sdk.using import ActionSettings, choose
+from ..sdk.using import ActionSettings, acting, choose
 from .build import Builder
 from .positions import Path
 from .settings import DestinationSettings
@@ -20,6 +20,7 @@ def apply_actions(
 ) -> DestinationSettings:
     """`destination` with its mapping files read; problems go to the builder."""
     path = (*path, "actions")
+    kind = acting(kind, destination.actions)
     if not issubclass(kind, ActionDestination):
         for name in destination.actions:
             builder.report((*path, name), "this type of destination has no actions; leave this out")

@@ -5,6 +5,7 @@ A destination without actions has one way for all, and none of this costs it any
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -73,11 +74,11 @@ class Ways:
         return name, self._destination.key_of(name, parked.envelope)
 
     def limits(self, key: Hashable) -> tuple[int, int]:
-        """Events and bytes of a batch with this key, at most."""
+        """Events and bytes of a batch with this key, at most; the sky where the receiver is the user's own."""
         assert self._destination is not None
         assert isinstance(key, tuple)
         limits = self._destination.limits_of(key[0])
-        return limits.max_events, limits.max_bytes
+        return (limits.max_events, limits.max_bytes) if limits.are_fixed else (sys.maxsize, sys.maxsize)
 
     def batch(self, batch: Batch, rows: Sequence[Parked] = ()) -> Batch:
         """As it was cut from the window, or made of parked events: in order of numbers, and for its action."""

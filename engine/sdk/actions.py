@@ -69,6 +69,8 @@ class Action(Generic[S]):
     fields: ClassVar[Mapping[str, Field]]
     limits: ClassVar[Limits | None] = None
     """Of one request, where they differ from the destination's."""
+    free_form: ClassVar[bool] = False
+    """Whether a mapping makes whatever object its user likes: then there are no `fields`, and no default mapping."""
     share: ClassVar[tuple[str, ...]] = ()
     """Fields that all events of one request have in common: one user, one list."""
 
@@ -141,6 +143,8 @@ class Formed(msgspec.Struct, frozen=True):
 
     def parts(self) -> list[list[Item]]:
         """The items in as many parts as the limits make necessary, in order."""
+        if not self.limits.are_fixed:
+            return [self.items] if self.items else []
         return list(_packed(self.items, self.limits))
 
 

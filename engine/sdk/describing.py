@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from .actions import ActionDestination, Preset
+from .destination import Destination
 from .using import presets_of
 
 
@@ -33,8 +34,11 @@ class ActionInfo(msgspec.Struct, frozen=True):
     fields: list[FieldInfo]
 
 
-def actions_of(destination: type[ActionDestination[Any]]) -> list[ActionInfo]:
-    """The presets in their order, then the actions that have none."""
+def actions_of(destination: type[Destination[Any]]) -> list[ActionInfo]:
+    """The presets in their order, then the actions that have none; [] for a type that takes no actions."""
+    destination = destination.with_actions or destination
+    if not issubclass(destination, ActionDestination):
+        return []
     presets = presets_of(destination)
     used = {preset.action for preset in presets.values()}
     more = {action.name: Preset(action) for action in destination.actions if action not in used}
@@ -58,7 +62,7 @@ def _info(name: str, preset: Preset) -> ActionInfo:
     return ActionInfo(name, action.name, preset.label or action.label, action.description, trigger, fields)
 
 
-def actions_markdown(destination: type[ActionDestination[Any]]) -> str:
+def actions_markdown(destination: type[Destination[Any]]) -> str:
     """The `## Actions` of a README: which events make what, and what each field is made of."""
     infos = actions_of(destination)
     rows = [
@@ -84,11 +88,9 @@ def _fields_markdown(one: ActionInfo) -> str:
         f"### `{one.action}`",
         "",
         one.description,
-        "",
-        "| field | type | made of | what it is |",
-        "|---|---|---|---|",
     ]
-    return "\n".join([*head, *rows])
+    table = ["", "| field | type | made of | what it is |", "|---|---|---|---|", *rows] if rows else []
+    return "\n".join([*head, *table])
 
 
 def _default(mapping: Any) -> str:

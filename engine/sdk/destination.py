@@ -12,7 +12,7 @@ Either may raise the errors of this package (`ValidationError`, `RetryError` ...
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -59,6 +59,8 @@ class Destination(Generic[S]):
     Settings: ClassVar[type[Settings]]
     """The Struct of `settings = { ... }`; the engine decodes it, so that an instance only ever sees valid ones."""
     limits: ClassVar[Limits] = Limits()
+    with_actions: ClassVar[type[Destination[Any]] | None] = None
+    """What stands in for it where a configuration gives it actions, with the same settings. None: it takes none, or has its own."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings

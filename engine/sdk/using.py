@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ..errors import FqlError, MappingError
+from ..errors import FqlError, MappingError, ValidationError
 from ..mapping import compile_fields, compile_mapping
 from ..routing import compile_fql
 from ..settings import Settings
@@ -126,6 +126,8 @@ def _use(name: str, one: ActionSettings, preset: Preset, settings: Any, wrong: l
         )
         return None
     mapping = _mapping(name, one, preset, wrong)
+    if kind.free_form and not mapping:
+        wrong.append(Wrong(name, "mapping", 'is missing: write what is sent; {"@path" = "$."} is all of an event'))
     try:
         matches = compile_fql(trigger)
     except FqlError as error:
@@ -145,7 +147,7 @@ def _use(name: str, one: ActionSettings, preset: Preset, settings: Any, wrong: l
         version=compiled.version,
         matches=matches,
         compiled=compiled,
-        complete=compile_fields(kind.fields),
+        complete=_as_mapped if kind.free_form else compile_fields(kind.fields),
         key=compile_mapping(share) if kind.share else None,
     )
 
@@ -162,13 +164,24 @@ def _mapping(name: str, one: ActionSettings, preset: Preset, wrong: list[Wrong])
             wrong.append(Wrong(name, "mapping", f"is no object of JSON: {error}"))
             own = {}
     own = own or {}
-    if any(key.startswith("@") or key == "__segment_internal_directive" for key in own):
+    if kind.free_form or any(key.startswith("@") or key == "__segment_internal_directive" for key in own):
         return own
     for field in own:
         if field not in kind.fields and not field.startswith("__segment_internal"):
             there = ", ".join(kind.fields)
             wrong.append(Wrong(name, f"mapping.{field}", f"{kind.name} has no field {field!r}; there are: {there}"))
     return {**defaults, **preset.mapping, **own}
+
+
+def _as_mapped(payload: Any) -> dict[str, Any]:
+    if not isinstance(payload, dict):
+        raise ValidationError("the mapping makes no object of this event")
+    return payload
+
+
+def acting(destination: type[Destination[Any]], written: Mapping[str, ActionSettings]) -> type[Destination[Any]]:
+    """The class that serves it with these actions. Where there are some, that holds even if none of them is enabled."""
+    return destination.with_actions or destination if written else destination
 
 
 def equipped(
@@ -178,6 +191,7 @@ def equipped(
     read: Read = decode_event,
 ) -> Destination[Any]:
     """A destination ready for use, with its actions if it is of the kind that has some. Raises ValueError if they are wrong."""
+    destination = acting(destination, written)
     if not issubclass(destination, ActionDestination):
         return destination(settings)
     chosen = choose(destination, settings, written)

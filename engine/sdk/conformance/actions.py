@@ -19,7 +19,7 @@ from ...model.outcome import Failure, Rejected
 from ...secret import secrets_in
 from ..actions import ActionDestination
 from ..describing import actions_markdown
-from ..golden import Golden, goldens, outcome_as_json, request_as_golden, verdict_as_json
+from ..golden import Golden, outcome_as_json, request_as_golden, verdict_as_json
 from ..samples import ECOMMERCE, SAMPLES
 from ..testing import Sent, Tester, drive
 from ..using import choose, presets_of
@@ -37,8 +37,6 @@ class ActionConformance(OverHttp):
     """True where the vendor wants a secret in the URL and leaves no other way."""
     events: ClassVar[list[dict[str, Any]]] = []
     """More events for the suite to run it with: those without which an action would never be used."""
-    actions: ClassVar[Mapping[str, Any]] = {}
-    """As in a configuration file: for actions that are in use only if somebody asks for them."""
     without_golden: ClassVar[tuple[str, ...]] = ()
     """Names of presets that differ from another only by their trigger."""
 
@@ -60,7 +58,7 @@ class ActionConformance(OverHttp):
     def test_presets_and_defaults_are_well_formed(self) -> None:
         tester = self.make_tester()
         assert choose(self.kind, tester.settings).wrong == []
-        assert presets_of(self.kind), "without a preset nothing happens until somebody asks for it"
+        assert presets_of(self.kind) or self.actions, "without a preset nothing happens until somebody asks for it"
         for action in self.kind.actions:
             for field in action.fields.values():
                 if field.default is not None:
@@ -159,6 +157,8 @@ class ActionConformance(OverHttp):
         destination = self.destination_of(self.make_tester())
         for sent in self.biggest():
             limits = destination.limits_of(sent.action)
+            if not limits.are_fixed:
+                continue
             many = Batch(list(sent.batch.envelopes) * (limits.max_events // len(sent.batch) + 1), sent.action)
             many = Batch([msgspec.structs.replace(e, number=n) for n, e in enumerate(many.envelopes)], sent.action)
             parts = destination.form(many).parts()
@@ -196,8 +196,9 @@ class ActionConformance(OverHttp):
 
     @property
     def kind(self) -> type[ActionDestination[Any]]:
-        assert issubclass(self.destination, ActionDestination)
-        return self.destination
+        kind = self.destination.with_actions or self.destination
+        assert issubclass(kind, ActionDestination)
+        return kind
 
     def make_tester(self, settings: Mapping[str, Any] | None = None) -> Tester:
         chosen = copy.deepcopy(dict(self.settings if settings is None else settings))
@@ -253,9 +254,6 @@ class ActionConformance(OverHttp):
         if not hasattr(self, "_tester"):
             self._tester = self.make_tester()
         return self._tester
-
-    def goldens(self) -> dict[str, Golden]:
-        return goldens(folder(type(self)))
 
     def golden_tester(self, golden: Golden) -> Tester:
         settings = copy.deepcopy(dict(self.settings if golden.settings is None else golden.settings))

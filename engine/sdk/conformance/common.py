@@ -33,14 +33,24 @@ class Common:
     destination: ClassVar[type[Destination[Any]]]
     settings: ClassVar[Mapping[str, Any]]
     """As in a configuration file. Give every secret a value: the suite looks for it where it must not be."""
+    actions: ClassVar[Mapping[str, Any]] = {}
+    """As in a configuration file: for actions that are in use only if somebody asks for them."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "golden" in metafunc.fixturenames:
-            metafunc.parametrize("golden", found := goldens(folder(metafunc.cls)), ids=list(found), indirect=True)
+            metafunc.parametrize("golden", found := metafunc.cls.goldens(), ids=list(found), indirect=True)
 
     @pytest.fixture
     def golden(self, request: pytest.FixtureRequest) -> Golden:
-        return goldens(folder(type(self)))[request.param]
+        return type(self).goldens()[request.param]
+
+    @classmethod
+    def goldens(cls) -> dict[str, Golden]:
+        """By file name. A type that may have actions has a class of tests without and one with some, each with its own goldens."""
+        found = goldens(folder(cls))
+        if cls.destination.with_actions is None:
+            return found
+        return {name: golden for name, golden in found.items() if bool(golden.actions) == bool(cls.actions)}
 
     def make_tester(self, settings: Mapping[str, Any] | None = None) -> Tester:
         """A tester with these settings, or else the class's."""
@@ -86,7 +96,7 @@ class Common:
         assert [field.name for field in fields(self.destination.Settings) if f"`{field.name}`" not in text] == []
 
     def test_there_are_goldens(self) -> None:
-        assert goldens(folder(type(self))), "no golden/*.json beside this test: write one (event in, request out)"
+        assert type(self).goldens(), "no golden/*.json beside this test: write one (event in, request out)"
 
 
 def folder(test_class: Any) -> Path:
