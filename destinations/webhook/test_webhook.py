@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 import time
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
 import standardwebhooks
-from doorstep.engine.sdk import Failure, Fault, Response
-from doorstep.engine.sdk.conformance import Conformance
+from doorstep.engine.sdk import Failure, Fault, Rejected, Request, Response
+from doorstep.engine.sdk.conformance import ActionConformance, Conformance
 from doorstep.engine.sdk.testing import Tester
 
 from .destination import Webhook
@@ -174,3 +175,91 @@ def test_wrong_settings_are_refused_when_loaded(settings: dict[str, Any], messag
 def test_all_that_is_wrong_is_told_in_one_go() -> None:
     with pytest.raises(msgspec.ValidationError, match=r"line break.*; `url`: .*; `signing_secret`: "):
         Tester(Webhook, {"url": "nowhere", "headers": {"X": "a\nb"}, "signing_secret": "x"})
+
+
+# With mappings -------------------------------------------------------------------------------------------------------
+
+ORDER = {"trigger": 'type = "track"', "mapping": {"who": {"@path": "$.userId"}, "order": {"@path": "$.properties.id"}}}
+BOUGHT = {"type": "track", "event": "Bought", "userId": "u-1", "messageId": "m-1", "properties": {"id": "o-1"}}
+
+
+class TestWebhookMapped(ActionConformance):
+    destination = Webhook
+    settings: ClassVar = {**URL, "headers": {"Authorization": "Bearer t0ken"}, "signing_secret": SECRET}
+    actions: ClassVar = {"order": ORDER, "everything": {"trigger": "all", "mapping": {"@path": "$."}}}
+
+
+class TestWebhookMappedSingle(ActionConformance):
+    destination = Webhook
+    settings: ClassVar = {**URL, "format": "single", "gzip": True, "signing_secret": SECRET}
+    actions: ClassVar = {"order": ORDER}
+
+
+def mapped(settings: dict[str, Any], *events: dict[str, Any], **actions: Any) -> list[Request]:
+    return Tester(Webhook, {**URL, **settings}, actions=actions or {"order": ORDER}).requests(*events)
+
+
+@pytest.mark.parametrize(
+    ("format_", "bodies"),
+    [
+        ("json_array", [b'[{"who":"u-1","order":"o-1"},{"who":"u-1","order":"o-2"}]']),
+        ("ndjson", [b'{"who":"u-1","order":"o-1"}\n{"who":"u-1","order":"o-2"}\n']),
+        ("single", [b'{"who":"u-1","order":"o-1"}', b'{"who":"u-1","order":"o-2"}']),
+    ],
+)
+def test_what_the_mapping_makes_goes_out_in_the_same_formats(format_: str, bodies: list[bytes]) -> None:
+    second = {**BOUGHT, "messageId": "m-2", "properties": {"id": "o-2"}}
+    assert [request.body for request in mapped({"format": format_}, BOUGHT, second)] == bodies
+
+
+def test_requests_are_named_and_signed_as_without_a_mapping() -> None:
+    [request] = mapped({"signing_secret": SECRET, "gzip": True}, BOUGHT)
+    assert request.headers["webhook-id"] == "m-1-order"
+    assert len(request.headers["webhook-signature"].split()) == 2
+    assert gzip.decompress(request.body) == b'[{"who":"u-1","order":"o-1"}]'
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_reference_library_accepts_the_signature_of_a_mapped_request(compressed: bool) -> None:
+    tester = Tester(Webhook, {**URL, "signing_secret": SECRET, "gzip": compressed}, actions={"order": ORDER})
+    [request] = tester.requests(BOUGHT, at=time.time())
+    body = gzip.decompress(request.body) if compressed else request.body
+    standardwebhooks.Webhook(SECRET).verify(body, dict(request.headers), json_parse=False)
+
+
+def test_two_actions_of_one_event_have_ids_of_their_own() -> None:
+    requests = mapped({}, BOUGHT, first=ORDER, second=ORDER)
+    assert [request.headers["webhook-id"] for request in requests] == ["m-1-first", "m-1-second"]
+
+
+def test_an_event_that_no_action_wants_is_not_sent_even_if_none_is_enabled() -> None:
+    assert mapped({}, {**BOUGHT, "type": "page"}) == []
+    assert mapped({}, BOUGHT, order={**ORDER, "enabled": False}) == []
+
+
+def test_a_bigger_batch_that_the_user_asks_for_is_not_cut() -> None:
+    [request] = mapped({}, *[{**BOUGHT, "messageId": f"m-{number}"} for number in range(1200)])
+    assert len(msgspec.json.decode(request.body)) == 1200
+
+
+def test_an_event_of_which_the_mapping_makes_no_object_is_refused() -> None:
+    action = {"trigger": "all", "mapping": {"@path": "$.properties.id"}}
+    [sent] = Tester(Webhook, URL, actions={"order": action}).run(BOUGHT)
+    assert sent.outcomes == [Rejected("validation_error", "the mapping makes no object of this event")]
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ({"trigger": "all"}, "actions.order.mapping: is missing: write what is sent"),
+        ({"mapping": {"a": 1}}, "actions.order.trigger: is missing"),
+        (
+            {"trigger": "all", "mapping": {"a": {"@pth": "$.a"}}},
+            "actions.order.mapping: /a has an invalid directive: @pth",
+        ),
+        ({**ORDER, "action": "post"}, "actions.order.action: there is no action 'post'"),
+    ],
+)
+def test_a_wrong_action_is_refused_when_loaded(action: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Tester(Webhook, URL, actions={"order": action})
