@@ -28,6 +28,26 @@ def fan_out(count: int) -> str:
     return "".join(webhook(f"hook{i}", f"/ok/{i}") for i in range(count))
 
 
+def mapped(count: int) -> str:
+    """The TOML of `count` webhooks, each with a mapping of its own: six fields, one of them a hash."""
+    return "".join(
+        webhook(f"hook{i}", f"/ok/{i}", f"[destinations.hook{i}.actions.send]", *_mapping(i)) for i in range(count)
+    )
+
+
+def _mapping(number: int) -> tuple[str, ...]:
+    return (
+        """trigger = 'type = "track" or type != "track"'""",
+        "[destinations.hook%d.actions.send.mapping]" % number,
+        'event = { "@path" = "$.event" }',
+        'user = { "@path" = "$.userId" }',
+        'id = { "@path" = "$.messageId" }',
+        'page = { "@path" = "$.context.page.url" }',
+        'email = { "@hash" = { value = { "@path" = "$.context.traits.email" }, normalise = "email" } }',
+        f'to = "receiver {number}"',
+    )
+
+
 def all_ok(count: int) -> tuple[str, ...]:
     """The paths of `fan_out(count)`."""
     return tuple(f"/ok/{i}" for i in range(count))
@@ -135,6 +155,14 @@ FAN_OUT = Scenario(
     goals=(Goal("deliveries_per_s", ">=", 350_000), RSS),
 )
 
+MAPPED = Scenario(
+    name="mapped",
+    title="stdin to ten webhooks, each with a mapping of its own of six fields, one of them a hash",
+    entrants=(engine("engine", AsFast(100_000), mapped(10)),),
+    read=read_fan_out,
+    goals=(Goal("deliveries_per_s", ">=", 200_000), RSS),
+)
+
 TRIGGER = Scenario(
     name="trigger",
     title="FQL on a property that lets every event through, against the same without",
@@ -234,4 +262,4 @@ STALLED = Scenario(
     goals=(RSS,),
 )
 
-SCENARIOS = {each.name: each for each in (PASS_THROUGH, FAN_OUT, TRIGGER, SINGLE, LATENCY, ISOLATION, STALLED)}
+SCENARIOS = {each.name: each for each in (PASS_THROUGH, FAN_OUT, MAPPED, TRIGGER, SINGLE, LATENCY, ISOLATION, STALLED)}

@@ -42,7 +42,8 @@ class MappedWebhook(ActionDestination[WebhookSettings]):
 
     def exchange(self, batch: Batch, items: Sequence[Item]) -> Exchange:
         """Named by the events that are in it and by the action: two actions of one event are two contents."""
-        key = batch.take([item.position for item in items]).key
+        whole = len(items) == len(batch)
+        key = (batch if whole else batch.take([item.position for item in items])).key
         response = yield self._wire.request([item.body for item in items], key)
         return self.uses[batch.action].action.verdict(response, items)
 

@@ -164,11 +164,16 @@ def _object_run(codes: dict[str, Code], keep: bool) -> Read:
     if keep or not any(code.undefined for code in codes.values()):
         return lambda payload: {key: run(payload) for key, run in runs}
 
+    base = {key: code.run(None) if code.constant else None for key, code in codes.items()}
+    runs = [(key, code.run) for key, code in codes.items() if not code.constant]
+
     def run_all(payload: Any) -> dict[str, Any]:
-        result = {}
+        result = base.copy()  # with what never changes, and in the order of the mapping
         for key, run in runs:
             value = run(payload)
-            if value is not UNDEFINED:
+            if value is UNDEFINED:
+                del result[key]
+            else:
                 result[key] = value
         return result
 

@@ -38,7 +38,16 @@ def urls(entrant: Entrant) -> Iterator[str]:
 
 
 def test_the_scenarios_of_the_acceptance_list_are_there() -> None:
-    assert list(SCENARIOS) == ["pass-through", "fan-out", "trigger", "single", "latency", "isolation", "stalled"]
+    assert list(SCENARIOS) == [
+        "pass-through",
+        "fan-out",
+        "mapped",
+        "trigger",
+        "single",
+        "latency",
+        "isolation",
+        "stalled",
+    ]
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
