@@ -8,7 +8,6 @@ Two things pass through: OutOfTime and the loop's cancellation, whose meaning on
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -83,7 +82,7 @@ class Caller:
             return NOT_SUPPORTED
         try:
             returned = handler.call(decode(envelope.line), self._values, ctx)
-            if returned is not None and inspect.isawaitable(returned):
+            if hasattr(returned, "__await__"):  # a tenth of what `inspect.isawaitable` takes
                 returned = await returned
             ctx.returned = returned
             return self._finish.one(handler, returned)
@@ -105,8 +104,8 @@ class Caller:
                 results[position] = self._outcome(handler, error, ctx)
         try:
             given = list(events.values())
-            returned = handler.call(list(given), self._values, ctx) if given else None
-            if returned is not None and inspect.isawaitable(returned):
+            returned: Any = handler.call(list(given), self._values, ctx) if given else None
+            if hasattr(returned, "__await__"):
                 returned = await returned
             ctx.returned = returned
             for position, result in zip(events, self._finish.all(handler, returned, given), strict=True):

@@ -33,11 +33,11 @@ class Shared:
 class Context:
     """`await ctx.fetch(...)`, `await ctx.cache.load(...)`, `ctx.log(...)`."""
 
-    __slots__ = ("_log", "_log_left", "_shared", "_until", "error", "exchanges", "returned")
+    __slots__ = ("_began", "_log", "_log_left", "_shared", "error", "exchanges", "returned")
 
     def __init__(self, shared: Shared, began: float) -> None:
         self._shared = shared
-        self._until = began + shared.limit_s
+        self._began = began
         self._log: list[str] | None = None
         self._log_left = LOG_BYTES
         self.exchanges: list[tuple[Request, Response | None]] | None = None
@@ -61,7 +61,7 @@ class Context:
         response: not caught, it has the event tried again later.
         """
         request = request_of(url, method, headers, json, data)
-        left_s = max(0.001, self._until - self._shared.limit_s * _SPARE - time.monotonic())
+        left_s = max(0.001, self._began + self._shared.limit_s * (1 - _SPARE) - time.monotonic())
         response: Response | None = None
         try:
             response = await self._shared.fetcher.send(request, left_s if timeout is None else min(timeout, left_s))

@@ -197,12 +197,11 @@ class Host:
             self._idle.append(slot)
 
     async def _call(self, slot: Slot, write: Write) -> None:
-        began = time.monotonic()
+        slot.since = began = time.monotonic()
         slot.context = context = Context(self._shared, began)
         if write.contexts is not None:
             context.exchanges = []
             write.contexts.append(context)
-        slot.since = began
         try:
             if write.whole:
                 self._finish(write, await self.caller.all(write.envelopes, context))
