@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,9 +25,18 @@ def text_of(event: Any, report: DestinationReport) -> str:
             "  the event is changed on its way there:",
             *(f"    {line}" for line in _changes(event, report.event)),
         ]
-    for action in report.actions:
+    wanted = [action for action in report.actions if action.wanted]
+    for action in wanted or report.actions:
         lines += _action(action, report)
+    if wanted and (others := [action.name for action in report.actions if not action.wanted]):
+        lines += _wrapped("  other actions, which do not match: ", others)
     return "\n".join(lines)
+
+
+def _wrapped(head: str, words: list[str]) -> list[str]:
+    return textwrap.wrap(
+        head + ", ".join(words), _WIDTH + 20, subsequent_indent="    " + " " * (len(head) - len(head.lstrip()))
+    )
 
 
 def _called(event: Any) -> str:
@@ -76,8 +86,11 @@ def _action(action: ActionReport, report: DestinationReport) -> list[str]:
             "matches" if action.matches else "does not match, but was asked for" if action.wanted else "does not match"
         )
         lines.append(f"  action {action.name} {word}: {action.clause}")
-    width = max((len(field.name) for field in action.fields), default=0)
-    lines += [f"    {_field(field, width)}" for field in action.fields]
+    told = [field for field in action.fields if field.value is not None or field.problem]
+    width = max((len(field.name) for field in told), default=0)
+    lines += [f"    {_field(field, width)}" for field in told]
+    if empty := [field.name for field in action.fields if field not in told]:
+        lines += _wrapped("    without a value: ", empty)
     lines += [f"    log: {line}" for line in report.logs]
     lines += _exchanges(action.requests, action.responses)
     if action.more:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from doorstep.engine.cli.test import test_command as command_of_test
 
 HERE = Path(__file__).parent
 FILES = sorted((HERE / "golden").glob("*.txt"))
+NOW = 1764410400.0
 PROMPT = "$ doorstep test "
 
 
@@ -28,7 +30,9 @@ def transcript(file: Path) -> Iterator[tuple[str, str]]:
 
 def answered(command: str) -> str:
     """What it prints now, and its exit code where that is not 0."""
-    done = CliRunner().invoke(command_of_test, shlex.split(command))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: NOW)
+        done = CliRunner().invoke(command_of_test, shlex.split(command))
     return f"{done.output.rstrip()}\n[exit code {done.exit_code}]" if done.exit_code else done.output.rstrip()
 
 
