@@ -1,4 +1,4 @@
-"""Keeps customers and subscriptions of Chargebee as the product knows them: `identify` is the customer, a change of plan the subscription."""
+"""Keeps Chargebee as the product knows it: `identify` is the customer, a change of plan the subscription."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ async def on_track(event: Any, settings: Any, ctx: Any) -> None:
 
 
 def _customer(event: Any) -> dict[str, Any]:
-    names = {"first_name": "firstName", "last_name": "lastName", "email": "email", "phone": "phone", "company": "company"}
+    names = {
+        "first_name": "firstName",
+        "last_name": "lastName",
+        "email": "email",
+        "phone": "phone",
+        "company": "company",
+    }
     return {name: event.traits[trait] for name, trait in names.items() if event.traits.get(trait)}
 
 

@@ -1,4 +1,4 @@
-"""A message in Microsoft Teams when somebody signs up or orders, through the webhook of a workflow ("when a Teams webhook request is received")."""
+"""A message in Microsoft Teams when somebody signs up or orders, through the webhook of a workflow."""
 
 from __future__ import annotations
 

@@ -71,7 +71,8 @@ def test_a_change_of_plan_changes_the_subscription() -> None:
 
 def test_a_plan_without_a_price_is_given_up_before_anything_is_sent() -> None:
     result = run({**CHANGE, "properties": {"subscription_id": "s-7", "plan": "free"}})
-    assert isinstance(result.outcome, Rejected) and result.requests == []
+    assert isinstance(result.outcome, Rejected)
+    assert result.requests == []
     assert result.detail.startswith("ValidationError: no item price for the plan 'free' (chargebee.py:")
 
 
@@ -80,4 +81,5 @@ def test_what_chargebee_refuses_is_given_up_in_its_words_and_what_it_cannot_do_n
     assert isinstance(refused.outcome, Rejected)
     assert "invalid_request: item_price_id : not found" in refused.detail
     busy = run(CHANGE, Response(429, {"retry-after": "12"}))
-    assert isinstance(busy.outcome, Retry) and busy.outcome.after == 12
+    assert isinstance(busy.outcome, Retry)
+    assert busy.outcome.after == 12

@@ -66,4 +66,5 @@ def test_while_teams_is_busy_it_is_tried_again(status: int) -> None:
     result = FunctionTester(TEAMS, SETTINGS, respond=Response(status, {"retry-after": "30"})).run(
         track("Signed Up", {})
     )
-    assert isinstance(result.outcome, Retry) and result.outcome.after == 30
+    assert isinstance(result.outcome, Retry)
+    assert result.outcome.after == 30

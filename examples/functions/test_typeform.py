@@ -47,6 +47,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_later() -> None:
 
 def test_without_an_address_nobody_can_be_asked_and_other_events_are_none_of_its() -> None:
     result = FunctionTester(TYPEFORM, SETTINGS).run({**LEFT, "context": {}})
-    assert isinstance(result.outcome, Rejected) and result.detail.startswith("ValidationError: nobody to ask")
+    assert isinstance(result.outcome, Rejected)
+    assert result.detail.startswith("ValidationError: nobody to ask")
     other = FunctionTester(TYPEFORM, SETTINGS).run({**LEFT, "event": "Application Opened"})
     assert other.outcome == Filtered("not_supported")

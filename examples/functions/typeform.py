@@ -1,6 +1,7 @@
 """Asks people why they left: on `Application Uninstalled` a survey of Typeform goes out by e-mail, at most once a person.
 
-Typeform takes no events. The link carries who is asked in hidden fields, so that the answers (which its webhook brings back) can be told apart.
+Typeform takes no events. The link carries who is asked in hidden fields, so that the answers, which its webhook brings back, can be
+told apart.
 """
 
 from __future__ import annotations
