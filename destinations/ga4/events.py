@@ -38,6 +38,7 @@ _JSON = {"Content-Type": "application/json"}
 class Event(Action[Ga4Settings]):
     """One of Google's recommended events, or one of the user's own."""
 
+    hashes = True
     event: ClassVar[str]
     """Google's name for it; "" if a field says."""
     on: ClassVar[tuple[str, ...]] = ()

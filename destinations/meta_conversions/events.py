@@ -42,6 +42,7 @@ _TRACKING = ("advertiser_tracking_enabled", "application_tracking_enabled")
 class Conversion(Action[MetaSettings]):
     """One of Meta's standard events, or one of the user's own."""
 
+    hashes = True
     event: ClassVar[str]
     """Meta's name for it; "" if a field says."""
 

@@ -132,8 +132,11 @@ def _unmapped(use: Use, path: Path) -> Iterator[Warned]:
         if field.required is True:
             yield Warned((*path, "mapping", name), f"is required and has no mapping: no event gets through {use.name}")
         elif name == use.action.idempotency:
-            message = f"has no mapping: {use.action.label} tells by it what was sent before, "
-            yield Warned((*path, "mapping", name), message + "so an event that is tried again may count twice")
+            message = (
+                f"has no mapping: {use.action.label} tells by it what was sent before, "
+                "so an event that is tried again may count twice"
+            )
+            yield Warned((*path, "mapping", name), message)
 
 
 def _goes_out_plain(field: Field, value: Any) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -26,8 +27,9 @@ from ..model.outcome import DELIVERED, Failure, Outcome
 from ..net import Transport, TransportStatistics
 from ..sdk.testing import batch_of
 from ..settings import decode_hook
-from .calling import Answer, Caller
+from .calling import Caller
 from .context import Context
+from .fetching import OpenTransport
 from .finishing import DestinationFinish, InsertFinish
 from .loading import load_function
 from .runtime import LIMIT_S, Bounds, Runtime
@@ -53,6 +55,8 @@ class FunctionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What it said with `ctx.log`, a line each."""
     requests: list[Request] = []
     """What it sent with `ctx.fetch`, in order."""
+    responses: list[Response | None] = []
+    """What it got for each; None where nothing complete came back."""
 
     @property
     def detail(self) -> str:
@@ -79,7 +83,7 @@ class FunctionTester:
         struct = load_function(os.fspath(source))
         self.settings = msgspec.convert(dict(settings or {}), struct, dec_hook=decode_hook)
         self._caller = Caller(struct.function.path, self.settings, InsertFinish() if insert else DestinationFinish())
-        self._bounds = Bounds(calls=1, limit_s=limit_s)
+        self._limit_s = limit_s
         self._respond = respond
         self._spec = spec
 
@@ -92,26 +96,42 @@ class FunctionTester:
 
     def run_batch(self, *events: Mapping[str, Any] | bytes | str) -> list[FunctionResult]:
         """Calls `on_batch` with all of them, or the handlers one after the other. Raises ValueError for what is no event."""
-        batch = batch_of(*events, spec=self._spec)
-        contexts: list[Context] = []
-        answer = _in_a_thread(lambda: anyio.run(self._run, batch, contexts))
-        answers = [answer] * len(batch) if isinstance(answer, Failure) else answer
-        if self._caller.has_batch:
-            contexts = contexts * len(batch)
-        # With one call at a time they are in order; those at the end that were not begun have none.
-        rest: list[Context | None] = [None] * (len(batch) - len(contexts))
-        return [_result(*pair) for pair in zip(answers, [*contexts, *rest], strict=True)]
+        work = partial(
+            try_function,
+            self._caller,
+            batch_of(*events, spec=self._spec),
+            limit_s=self._limit_s,
+            open_transport=answering(self._respond),
+        )
+        return _in_a_thread(lambda: anyio.run(work))
 
-    async def _run(self, batch: Batch, contexts: list[Context]) -> Answer:
-        async def open_transport() -> Transport:
-            return _Answering(self._respond)
 
-        runtime = Runtime(self._caller, self._bounds, open_transport)
-        runtime.open()
-        try:
-            return await runtime.run(batch.envelopes, contexts)
-        finally:
-            await runtime.close()
+async def try_function(
+    caller: Caller, batch: Batch, *, limit_s: float, open_transport: OpenTransport
+) -> list[FunctionResult]:
+    """What a function does with the events of a batch, one after the other, in a thread of its own. For one use."""
+    contexts: list[Context] = []
+    runtime = Runtime(caller, Bounds(calls=1, limit_s=limit_s), open_transport)
+    runtime.open()
+    try:
+        answer = await runtime.run(batch.envelopes, contexts)
+    finally:
+        await runtime.close()
+    answers = [answer] * len(batch) if isinstance(answer, Failure) else answer
+    if caller.has_batch:
+        contexts = contexts * len(batch)
+    # With one call at a time they are in order; those at the end that were not begun have none.
+    rest: list[Context | None] = [None] * (len(batch) - len(contexts))
+    return [_result(*pair) for pair in zip(answers, [*contexts, *rest], strict=True)]
+
+
+def answering(respond: Respond = _EMPTY) -> OpenTransport:
+    """A way out that leads nowhere: `respond` answers."""
+
+    async def open_transport() -> Transport:
+        return _Answering(respond)
+
+    return open_transport
 
 
 def _result(answer: Outcome | Failure | bytes, context: Context | None) -> FunctionResult:
@@ -122,12 +142,13 @@ def _result(answer: Outcome | Failure | bytes, context: Context | None) -> Funct
         error=context.error if context else None,
         log=context.logged if context else "",
         requests=[request for request, _ in (context.exchanges or [])] if context else [],
+        responses=[response for _, response in (context.exchanges or [])] if context else [],
     )
 
 
-def _in_a_thread(work: Callable[[], Answer]) -> Answer:
+def _in_a_thread(work: Callable[[], list[FunctionResult]]) -> list[FunctionResult]:
     """So that it can be called with and without an event loop around."""
-    answers: list[Answer] = []
+    answers: list[list[FunctionResult]] = []
     errors: list[BaseException] = []
 
     def run() -> None:

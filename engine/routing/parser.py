@@ -50,10 +50,11 @@ class _Parser(OperandParser):
     def _joined(
         self, part: Callable[[], Condition], goes_on: Callable[[], bool], join: type[AllOf] | type[AnyOf]
     ) -> Condition:
+        start = self.next.start  # not that of the first part, which knows nothing of parentheses around it
         parts = [part()]
         while goes_on():
             parts.append(part())
-        return parts[0] if len(parts) == 1 else join(parts[0].start, parts[-1].end, tuple(parts))
+        return parts[0] if len(parts) == 1 else join(start, self.tokens[self.position - 1].end, tuple(parts))
 
     def _begins_condition(self) -> bool:
         """Whether a condition follows without its `and`. What begins none is better blamed as it stands."""

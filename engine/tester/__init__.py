@@ -7,13 +7,16 @@
 plans, the same routing, mapping and functions; only the log, the batch window and the policies are not there. Secrets never
 show in what it returns.
 
-`report` what comes out · `checks` why an event would (not) be offered · `trying` one destination, from event to outcome · `masking`
-secrets made unreadable · `workbench`, `drying`, `showing` the same, and edited mappings, for the admin API of a running engine.
+Functions run, with the event at hand; what they send with `ctx.fetch` goes nowhere and is answered with an empty object.
+
+`report` what comes out · `checks` why an event would (not) be offered · `trying` one destination, from event to outcome ·
+`sending` its requests · `calling` functions · `masking` secrets made unreadable · `workbench`, `drying`, `showing` the same, and edited
+mappings, for the admin API of a running engine.
 """
 
 from __future__ import annotations
 
-from .report import ActionReport, Check, DestinationReport, FieldReport, RequestReport, ResponseReport
+from .report import ActionReport, Check, DestinationReport, FieldReport, FunctionReport, RequestReport, ResponseReport
 from .trying import EventTester
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "DestinationReport",
     "EventTester",
     "FieldReport",
+    "FunctionReport",
     "RequestReport",
     "ResponseReport",
 ]

@@ -7,11 +7,14 @@ from typing import Any
 
 import msgspec
 
+from ..errors import FqlError
 from ..model.envelope import Envelope
 from ..model.event import ABSENT
 from ..privacy.consent import allows, granted
-from ..routing import Route, RoutingTable
+from ..routing import Route, RoutingTable, compile_fql
 from .report import Check
+
+_LONGEST = 60
 
 
 def checks_of(route: Route, envelope: Envelope, event: dict[str, Any]) -> list[Check]:
@@ -27,11 +30,38 @@ def _all(route: Route, envelope: Envelope, event: dict[str, Any]) -> Iterator[Ch
     yield _integrations(route, envelope, event)
     if route.trigger is not None:
         found = route.trigger.explain(event)
-        yield Check(name="trigger", passed=found.matched, detail=found.clause)
+        detail = found.clause if found.matched else failed_clause(found.clause, event)
+        yield Check(name="trigger", passed=found.matched, detail=detail)
     if route.sample < 1:
         alone = RoutingTable([Route(name=route.name, integration=route.integration, sample=route.sample)])
         outside = alone.judge(route.name, _without_integrations(envelope)) == "sampling"
         yield Check(name="sampling", passed=not outside, detail=f"sample = {route.sample:g}, by the event's messageId")
+
+
+def failed_clause(clause: str, event: Mapping[str, Any]) -> str:
+    """The clause that decided, and what the event has there: `type = "track"; here type is "page"`."""
+    try:
+        paths = compile_fql(clause).paths
+    except FqlError:  # a part that does not stand alone
+        return clause
+    found = [f"{'.'.join(path)} is {_shown(_at(event, path))}" for path in sorted(paths)]
+    return f"{clause}; here {', '.join(found)}" if found else clause
+
+
+def _at(event: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        if isinstance(event, dict):
+            event = event.get(key)
+        elif isinstance(event, list) and key.isdigit() and int(key) < len(event):
+            event = event[int(key)]
+        else:
+            return None
+    return event
+
+
+def _shown(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return "missing" if value is None else text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _sources(route: Route, envelope: Envelope) -> Check | None:

@@ -40,12 +40,14 @@ class RequestReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back, where it was really sent."""
+    """What came back."""
 
     status: int
     headers: dict[str, str]
     body: str
     """Its beginning."""
+    made_up: bool = False
+    """Whether nothing was sent, and a function was given this instead."""
 
 
 class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +67,25 @@ class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = False
     """Whether other requests follow, which depend on the answers: they are seen when it is sent."""
     outcome: str = ""
-    """`would be sent`, `delivered`, `filtered`, `rejected` (a dead letter), `tried again`, `held`, `failed`."""
+    """`would be sent`, `would be delivered` (a function, whose requests nobody answers), `delivered`, `filtered`, `rejected` (a dead
+    letter), `tried again`, `held`, `failed`."""
     reason: str = ""
     detail: str = ""
+
+
+class FunctionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What an insert function did with the event, on its way to a destination."""
+
+    name: str
+    outcome: str
+    """`passed on`, or as of an action."""
+    reason: str = ""
+    detail: str = ""
+    """The error, with the line of the function that it came from."""
+    requests: list[RequestReport] = []
+    responses: list[ResponseReport] = []
+    """What `ctx.fetch` got: without `--send` an empty object, with status 200, for each."""
+    logs: list[str] = []
 
 
 class DestinationReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,12 +100,14 @@ class DestinationReport(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[Check] = []
     event: dict[str, Any] | None = None
     """As the destination sees it, where that is not as it came in: fields were taken out, or a function changed it."""
+    functions: list[FunctionReport] = []
+    """The insert functions before it, up to the one that kept the event."""
     actions: list[ActionReport] = []
     """Of a destination without actions there is one, without a name."""
     returned: Any = None
-    """Of a function."""
+    """By the handler, where the destination is a function."""
     logs: list[str] = []
-    """What functions said."""
+    """What it said with `ctx.log`."""
 
     @property
     def failed(self) -> bool:

@@ -37,8 +37,9 @@ from ..sdk.samples import ECOMMERCE, SAMPLES
 from ..sdk.using import ActionSettings, choose
 from .drying import compared
 from .report import DestinationReport
+from .sending import OpenTransport
 from .showing import as_shown, secrets_of
-from .trying import EventTester, OpenTransport
+from .trying import EventTester
 
 
 class Files(Protocol):
