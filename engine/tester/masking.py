@@ -20,8 +20,13 @@ class Masking:
     """For the secrets of one destination."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets: list[str] = []
+        self._learn(secrets)
+
+    def _learn(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote_plus(secret))}
-        self._secrets = sorted((form for form in forms if len(form) >= _SHORT), key=len, reverse=True)
+        known = {*self._secrets, *(form for form in forms if len(form) >= _SHORT)}
+        self._secrets = sorted(known, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Without the secrets."""
@@ -30,7 +35,9 @@ class Masking:
         return text
 
     def request(self, request: Request) -> RequestReport:
-        """As it can be shown."""
+        """As it can be shown. What its headers hide is known from now on: a receiver may repeat it."""
+        hidden = [value for name, value in request.headers.items() if name.lower() in _WHOLE]
+        self._learn(part for value in hidden for part in (value, value.rpartition(" ")[2]))
         body = request.body[:_BODY_CHARS].decode(errors="replace")
         return RequestReport(
             method=request.method,

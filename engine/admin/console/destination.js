@@ -39,7 +39,7 @@ export async function destination(main, [name], query, signal) {
   async function look() {
     const failed = onlyFailed.checked;
     const [row, glance, attempts] = await Promise.all([
-      get(where, {}, signal), get("overview", {}, signal), get("deliveries", { destination: name, limit: 30, failed }, signal)]);
+      get(where, {}, signal), get("overview", {}, signal), get("deliveries", { destination: name, limit: 20, failed }, signal)]);
     const live = row.live;
     const one = glance.destinations.find((each) => each.name === name);
     paused = row.standing.paused;
@@ -93,7 +93,7 @@ function funnel(live) {
     ["Received", all, "calm", [["left from before", live.pending_before], ["replayed", live.replayed]]],
     ["Filtered", sum(live.filtered), "calm", Object.entries(live.filtered).map(([reason, number]) => [why(reason), number])],
     ["Delivered", live.delivered, "good", []],
-    ["Waiting", live.pending, "warn", live.lag.events ? [[`the oldest for ${seconds(live.lag.seconds)}`, live.lag.events]] : []],
+    ["Waiting", live.pending, "warn", live.lag.events ? [[`the oldest has waited ${seconds(live.lag.seconds)}`, null]] : []],
     ["Parked for a later try", live.parked, "warn", []],
     ["Dead letters", live.dead_lettered, "bad", dead],
     ["Expired or dropped", live.expired + live.dropped, "bad", []],
@@ -104,7 +104,7 @@ function funnel(live) {
       meter(all ? number / all : 0, mood),
       h("b", {}, count(number)),
       h("span", { class: "quiet share" }, all && name !== "Received" ? percent(number / all) : ""),
-      reasons.some(([, one]) => one) ? h("ul", {}, reasons.filter(([, one]) => one).map(([reason, one]) => h("li", {}, `${count(one)} \u00d7 ${reason}`))) : null)));
+      reasons.some(([, one]) => one !== 0) ? h("ul", {}, reasons.filter(([, one]) => one !== 0).map(([reason, one]) => h("li", {}, one === null ? reason : `${count(one)} \u00d7 ${reason}`))) : null)));
 }
 
 function meter(share, mood) {

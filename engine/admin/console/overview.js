@@ -4,7 +4,7 @@ import { get, path } from "/api.js";
 import { chart, minutesOf, perSecond, spark } from "/chart.js";
 import { h, replace } from "/dom.js";
 import { every } from "/looking.js";
-import { badge, bytes, compact, count, isTrouble, milliseconds, percent, rate, seconds, word } from "/words.js";
+import { badge, bytes, compact, count, isFailing, milliseconds, needsSomebody, percent, rate, seconds, word } from "/words.js";
 
 const LOOK_MS = 2000;
 
@@ -65,12 +65,12 @@ const HEADS = [["Destination", ""], ["State", ""], ["Delivered / s", "number"], 
   ["Latency p99", "number"], ["Waiting", "number"], ["Parked", "number"], ["Dead", "number"]];
 
 function matches(one, wanted, state) {
-  const is = state === "" || one.state === state || (state === "trouble" && isTrouble(one.state));
+  const is = state === "" || one.state === state || (state === "trouble" && needsSomebody(one));
   return is && `${one.name} ${one.type} ${one.owner ?? ""}`.toLowerCase().includes(wanted);
 }
 
 function byTrouble(one, other) {
-  return isTrouble(other.state) - isTrouble(one.state) || one.name.localeCompare(other.name);
+  return needsSomebody(other) - needsSomebody(one) || one.name.localeCompare(other.name);
 }
 
 function row(one) {
@@ -94,7 +94,7 @@ function row(one) {
     put(2, now.trend.until, () => [
       spark(perSecond(now.trend), `delivered a second, highest ${rate(Math.max(0, ...perSecond(now.trend)))}`),
       now.trend.failed.some(Boolean) ? spark(now.trend.failed, `failed attempts, ${count(now.trend.failed.reduce((a, b) => a + b, 0))} in all`, "bad") : null]);
-    put(3, percent(now.success));
+    put(3, percent(now.success), () => (isFailing(now) ? h("strong", { class: "bad-text" }, percent(now.success)) : percent(now.success)));
     put(4, milliseconds(now.p99_ms));
     put(5, now.lag_events ? `${compact(now.lag_events)}, ${seconds(now.lag_s)}` : "0");
     put(6, compact(now.parked));
@@ -104,7 +104,7 @@ function row(one) {
 
 function headline(tiles, now) {
   const sum = (of) => now.destinations.reduce((total, one) => total + of(one), 0);
-  const trouble = now.destinations.filter((one) => isTrouble(one.state)).length;
+  const trouble = now.destinations.filter(needsSomebody).length;
   const facts = [
     ["Received", compact(now.received), `${count(now.rejected)} rejected, ${count(now.duplicates)} repeated`],
     ["Delivered / s", rate(sum((one) => one.per_second)), `${compact(sum((one) => one.delivered))} since the start`],

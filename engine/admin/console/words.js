@@ -68,6 +68,10 @@ const SIGNS = { good: "\u2713", bad: "\u2715", warn: "!", calm: "\u2013" };
 export const word = (state) => (STATES[state] ?? [state])[0];
 export const isTrouble = (state) => ["bad", "warn"].includes((STATES[state] ?? ["", ""])[1]);
 
+// Also one whose breaker has not noticed yet: most of what was tried in the last minute failed.
+export const needsSomebody = (one) => isTrouble(one.state) || isFailing(one);
+export const isFailing = (one) => one.success !== null && one.success < 0.5;
+
 export function badge(state) {
   const [text, mood] = STATES[state] ?? [state, "calm"];
   return h("span", { class: `badge ${mood}` }, h("span", { "aria-hidden": "true" }, SIGNS[mood]), ` ${text}`);

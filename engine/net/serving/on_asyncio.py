@@ -36,6 +36,7 @@ _FAST_HEAD_BYTES = 64 * 1024
 
 async def serve(serving: Serving) -> None:
     """See `serve_on`."""
+    serving.watches.now()  # the clock finds out its loop here: a transport's callback, in a host's own loop, could not
     requests = Requests(serving.app)
     config = _config(requests, serving.watches.limits.head_bytes)
     state = _State(serving.watches)
