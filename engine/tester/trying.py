@@ -21,7 +21,7 @@ from ..net import NetSettings, Transport, open_transport
 from ..planning import Planner
 from ..sdk.actions import ActionDestination, Use
 from ..sdk.destination import RequestDestination
-from ..secret import secrets_in
+from ..telemetry.masking import secrets_of
 from .checks import checks_of
 from .masking import Masking
 from .report import ActionReport, Check, DestinationReport, FieldReport
@@ -114,7 +114,7 @@ class _Trial:
         self._settings = settings
         self._open_transport = open_transport
         self._transport: Transport | None = None
-        self._masking = Masking(secrets_in(settings.settings))
+        self._masking = Masking(secrets_of(settings.settings))
 
     async def close(self) -> None:
         if self._transport is not None:
