@@ -38,7 +38,7 @@ def mapped(count: int) -> str:
 def _mapping(number: int) -> tuple[str, ...]:
     return (
         """trigger = 'type = "track" or type != "track"'""",
-        "[destinations.hook%d.actions.send.mapping]" % number,
+        f"[destinations.hook{number}.actions.send.mapping]",
         'event = { "@path" = "$.event" }',
         'user = { "@path" = "$.userId" }',
         'id = { "@path" = "$.messageId" }',

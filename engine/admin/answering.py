@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, TypeAlias, TypeVar
 
@@ -87,8 +87,21 @@ _UNKEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 def shown(value: T, mask: Mask) -> T:
     """The same as JSON has it, without what `mask` knows: in texts, in bytes, at any depth. Names of fields stay."""
-    masked: T = _masked(msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_as_dict), mask)
-    return masked
+    plain: T = msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_as_dict)
+    here = mask.narrowed("\n".join(_texts(plain)))
+    if here is not None:
+        plain = _masked(plain, here)
+    return plain
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bytes):
+        yield value.decode("utf-8", "surrogateescape")
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _masked(value: Any, mask: Mask) -> Any:

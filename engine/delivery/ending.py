@@ -9,6 +9,8 @@ import logging
 from bisect import bisect_left
 from collections.abc import Sequence
 
+import msgspec
+
 from ..errors import Fault, TransportError
 from ..journal.records import Try, joined
 from ..model.batch import Batch
@@ -91,7 +93,9 @@ def bury(state: DestinationState, work: Work, envelope: Envelope, failure: Failu
     """A dead letter: kept, counted and said."""
     action = work.batch.action
     tries, mapping = _history(work, envelope), state.ways.mapping(action)
-    state.account.bury(envelope, failure, tries, work.version, action=action, mapping=mapping)
+    said = state.attempts.mask.text(failure.detail)  # a receiver repeats what it heard
+    masked = msgspec.structs.replace(failure, detail=said)
+    state.account.bury(envelope, masked, tries, work.version, action=action, mapping=mapping)
     state.counters.classify(failure.reason, failure.fault.value)
     end(state, work, [envelope], "dead", now, failure.reason)
     say_by_tens(state, "events were given up", state.counters.dead_of(failure.reason), failure)

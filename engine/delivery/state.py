@@ -29,8 +29,8 @@ from ..policy.restart import RestartBudget
 from ..policy.retry import RetrySchedule
 from ..policy.window import BatchWindow
 from ..sdk.destination import Destination
-from ..secret import secrets_in
 from ..telemetry import Attempts, Counters, Deliveries, DestinationStatistics
+from ..telemetry.masking import secrets_of
 from .alarm import Alarm
 from .authority import Tokens, tokens_for
 from .careful import Careful
@@ -136,7 +136,7 @@ class DestinationState:
 
     def _adopt(self, plan: Plan, now: float) -> None:
         self.plan = plan
-        self.attempts.mask.learn(secrets_in((plan.destination.settings, plan.net.proxy)))
+        self.attempts.mask.learn(secrets_of((plan.destination.settings, plan.net.proxy)))
         rate = plan.rate
         self.tokens = tokens_for(plan.destination, self.tokens, self.clock)
         self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)

@@ -1,21 +1,27 @@
 """What of a request may be shown: everything but secrets. Known ones by their value, unknown ones because only what is harmless passes.
 
-settings -> secret.secrets_in -> Mask -> texts, headers and URLs as people may see them
+settings -> secrets_of -> Mask -> texts, headers and URLs as people may see them
 """
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Mapping
-from urllib.parse import quote, urlsplit, urlunsplit
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 import msgspec
+
+from ..secret import secrets_in
 
 MASK = "***"
 SHORTEST = 4
 """A known secret below this is not looked for: it would be found everywhere."""
 LONG = 16
 """A hidden header's value below this may be a word that is no secret, such as `no-cache`."""
+KEY = 8
+"""A value in a URL's query below this is taken for a word, such as `beta`."""
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HARMLESS = frozenset(
     {
         *("accept", "accept-encoding", "age", "cache-control", "connection", "content-encoding", "content-length"),
@@ -44,8 +50,16 @@ class Mask:
 
     def _learn_forms(self, forms: Iterable[str]) -> None:
         self._known |= {form for form in forms if len(form) >= SHORTEST}
-        longest_first = sorted(self._known, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        self._pattern = None
+
+    def narrowed(self, text: str) -> Mask | None:
+        """One that knows those alone that are in `text`; None for none: for many texts at once it is a hundred times as fast."""
+        found = {form for form in self._known if form in text}
+        if not found:
+            return None
+        mask = Mask()
+        mask._learn_forms(found)
+        return mask
 
     def beside(self, headers: Mapping[str, str]) -> Mask:
         """One that also knows what these headers hide: a token that a receiver repeats was in no settings."""
@@ -58,7 +72,12 @@ class Mask:
 
     def text(self, text: str) -> str:
         """`text` without the secrets that are known."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        if not self._known:
+            return text
+        if self._pattern is None:  # when it is needed, not with each secret: compiling hundreds takes a while
+            longest_first = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return self._pattern.sub(MASK, text)
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Names, and the values of those that are harmless."""
@@ -73,6 +92,37 @@ class Mask:
         query = "&".join(f"{pair.partition('=')[0]}={MASK}" for pair in parts.query.split("&") if pair)
         host = parts.netloc.rpartition("@")[2]
         return self.text(urlunsplit((parts.scheme, host, parts.path, query, "")))
+
+
+def secrets_of(settings: object) -> list[str]:
+    """What settings hold that nobody may see, each once: what is said to be secret, and what their URLs carry."""
+    in_urls = (secret for url in _urls(settings) for secret in _of_url(url))
+    return list(dict.fromkeys([*secrets_in(settings), *in_urls]))
+
+
+def _urls(value: object) -> Iterator[str]:
+    if isinstance(value, msgspec.Struct):
+        value = [getattr(value, name) for name in value.__struct_fields__]
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _urls(part)
+    elif isinstance(value, str) and _URL.match(value):
+        yield value
+
+
+def _of_url(url: str) -> Iterator[str]:
+    """A name and password, also as the header that they become; values of the query that are long enough to be keys."""
+    try:
+        parts = urlsplit(url)
+        if parts.password:
+            user, password = unquote(parts.username or ""), unquote(parts.password)
+            yield password
+            yield base64.b64encode(f"{user}:{password}".encode()).decode()
+        yield from (value for _, value in parse_qsl(parts.query) if len(value) >= KEY)
+    except ValueError:
+        return
 
 
 def _forms(secret: str) -> set[str]:

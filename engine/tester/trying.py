@@ -18,7 +18,7 @@ from ..model.decode import LineDecoder
 from ..model.envelope import Envelope, Receipt
 from ..net import open_transport
 from ..planning import Planner
-from ..secret import secrets_in
+from ..telemetry.masking import secrets_of
 from .calling import WOULD_BE_DELIVERED, Calling
 from .checks import checks_of
 from .masking import Masking
@@ -97,7 +97,7 @@ class _Trial:
         self._settings = config.destinations[plan.name]
         self._inserts = {name: config.functions[name] for name in inserts_before(config.functions, plan.name)}
         settings = [self._settings.settings, *(one.settings for one in self._inserts.values())]
-        self._masking = Masking(secrets_in(settings))
+        self._masking = Masking(secrets_of(settings))
         self._calling = Calling(plan.net, self._masking, send=open_transport is not None)
         self._sending = Sending(plan, self._masking, open_transport)
 

@@ -35,10 +35,11 @@ from ..net import NetSettings, open_transport
 from ..sdk.actions import ActionDestination, Use
 from ..sdk.samples import ECOMMERCE, SAMPLES
 from ..sdk.using import ActionSettings, choose
+from ..telemetry.masking import secrets_of
 from .drying import compared
 from .report import DestinationReport
 from .sending import OpenTransport
-from .showing import as_shown, secrets_of
+from .showing import as_shown
 from .trying import EventTester
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from typing import Any
 
+import httpcore2
 import pytest
+from doorstep.engine.admin.place import find_place
 
 
 @pytest.fixture
@@ -52,6 +56,28 @@ def test_on_sighup_the_next_request_is_made_by_the_new_file(start, configure, ve
     code, stdout = process.end()
     assert code == 0
     assert summary_of(stdout)["destinations"]["hook"]["delivered"] == 3
+
+
+def test_the_admin_api_checks_and_reloads_the_files(start, configure, version_seen, write_config, tmp_path):
+    def ask(what: str) -> Any:
+        with httpcore2.ConnectionPool(uds=str(find_place(tmp_path / "doorstep-data"))) as pool:
+            url = f"http://localhost/admin/v1/configuration/{what}"
+            return json.loads(
+                pool.request("POST", url, headers=[("Host", "localhost"), ("Content-Length", "0")]).content
+            )
+
+    configure("one")
+    process = start("run")
+    assert version_seen(process) == b"one"
+    configure("two")
+    assert ask("reload")["changed"] == {"hook": ["destinations.hook.settings.headers.X-Version"]}
+    assert version_seen(process) == b"two"
+    write_config('[destinations.hook]\ntype = "webhook"\nsettings = { url = "ftp://nowhere" }')
+    assert [problem["path"] for problem in ask("check")["problems"]] == ["destinations.hook.settings.url"]
+    assert ask("reload")["error"]["message"].startswith("not reloaded, the old configuration stays:")
+    assert version_seen(process) == b"two"
+    process.stdin.close()
+    assert process.end()[0] == 0
 
 
 def test_a_sighup_during_the_start_is_obeyed_once_the_engine_runs(start, tmp_path, receiver):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doorstep.engine.admin.settings import hash_of
 
 from .conftest import Running
 
@@ -119,6 +120,36 @@ def test_an_event_is_shown_and_never_run(running: Running, open_page) -> None:
     page.get_by_role("link", name="m-<b>evil</b>").click()
     expect(page.get_by_role("heading", level=2)).to_have_text(f"track: {evil}")
     assert page.title() == "m-<b>evil</b> \u00b7 Events \u00b7 Doorstep"
+
+
+def test_a_token_is_asked_for_kept_in_the_tab_and_decides_what_can_be_done(tmp_path: Path, browser: Any) -> None:
+    token = "doorstep_viewers-own"
+
+    def config(port: int) -> str:
+        hook = f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "http://127.0.0.1:{port}/all" }}\n'
+        known = f'tokens = [{{ name = "ada", hash = "{hash_of(token)}" }}]'
+        return f'[engine]\ndurability = "memory"\n[admin]\nlisten = "127.0.0.1:0"\n{known}\n{hook}'
+
+    running = Running(config).start()
+    try:
+        page = browser.new_page()
+        page.goto(running.url)
+        page.get_by_label("Token").fill("doorstep_wrong")
+        page.get_by_role("button", name="Enter").click()
+        expect(page.get_by_role("alert")).to_have_text("nobody has this token")
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Enter").click()
+        page.get_by_role("link", name="hook", exact=True).click()
+        expect(page.get_by_role("heading", name="hook")).to_be_visible()
+        expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+        page.reload()
+        expect(page.get_by_text("ada, viewer")).to_be_visible()
+        assert page.context.cookies() == []
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+        page.close()
+    finally:
+        running.stop()
 
 
 PLACES = [

@@ -206,6 +206,42 @@ async def test_a_purge_deletes_what_matches_and_nothing_else(bench):
     assert await bench.desk.purge(LetterQuery(reason="http_400")) == 0
 
 
+async def test_a_mended_letter_is_what_a_replay_sends_and_its_death_stays_known(bench):
+    bench.commit(changes("hook", 1, dead=[letter_of(7), letter_of(8)]))
+    mended = b'{"type":"identify","userId":"u","messageId":"m-7","traits":{"plan":"pro"}}'
+    letter = await bench.desk.patch(1, mended)
+    assert letter == letter_of(7, id=1, line=mended, type="identify", event=None)
+    assert await bench.desk.letter(1) == letter
+    assert await bench.desk.letter(2) == letter_of(8, id=2)
+    await bench.desk.replay(Replay(destination="hook", kind="dead", query=LetterQuery(ids=(1,))))
+    assert [parked.line for parked in await run_out(bench.desk)] == [mended]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"{", "not_json"),
+        (b'{"type":"track","userId":"u"}', "event_not_defined"),
+        (b'{"type":"page"}', "no_user_anon_id"),
+    ],
+)
+async def test_a_letter_is_not_mended_with_what_is_no_event(bench, line, why):
+    bench.commit(changes("hook", 1, dead=[letter_of(7)]))
+    with pytest.raises(ValueError, match=f"^this is no event: {why}"):
+        await bench.desk.patch(1, line)
+    assert await bench.desk.letter(1) == letter_of(7, id=1)
+    with pytest.raises(LookupError, match="there is no dead letter 9"):
+        await bench.desk.patch(9, line_of(9))
+
+
+async def test_the_latest_events_come_first_over_all_chunks_and_a_damaged_one_is_passed_over(bench):
+    for first in (1, 4, 7):
+        bench.commit(arrivals=[arrival(range(first, first + 3))])
+    assert [(one.number, one.line) for one in await bench.desk.latest(4)] == [(n, line_of(n)) for n in (9, 8, 7, 6)]
+    bench.store.work(lambda connection: connection.execute("UPDATE bodies SET body = x'00' WHERE first = 4"))
+    assert [one.number for one in await bench.desk.latest()] == [9, 8, 7, 3, 2, 1]
+
+
 async def test_a_damaged_letter_is_left_and_hides_no_other(bench, caplog):
     bench.commit(changes("hook", 1, dead=[letter_of(number) for number in (1, 2, 3)]))
     bench.store.work(lambda connection: connection.execute("UPDATE dead SET row = x'00' WHERE id = 2"))

@@ -25,11 +25,11 @@ export function spark(values, label, kind = "", top = undefined) {
 export function chart(title, unit, series, minutes) {
   const height = 60;
   const most = Math.max(1e-9, ...series.flatMap((one) => one.values.map((value) => value ?? 0)));
-  const now = series.map((one) => `${one.name} ${one.format(one.values.at(-1) ?? 0)}`).join(", ");
+  const now = series.map((one) => `${one.name} ${one.format(one.values.at(-1) ?? null)}`).join(", ");
   const label = `${title} over the last ${minutes} minutes. Now: ${now}. Highest: ${series[0].format(most)}.`;
   return h("figure", { class: "chart" },
-    h("figcaption", {}, h("b", {}, title), h("span", { class: "quiet" }, ` ${unit}`),
-      series.map((one) => h("span", { class: `key ${one.kind}` }, `${one.name} ${one.format(one.values.at(-1) ?? 0)}`))),
+    h("figcaption", {}, h("b", {}, title), h("span", { class: "quiet unit" }, ` ${unit}`),
+      series.map((one) => h("span", { class: `key ${one.kind}` }, `${one.name} ${one.format(one.values.at(-1) ?? null)}`))),
     svg("svg", { viewBox: `0 0 ${WIDE} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
       svg("path", { class: "axis", d: `M0,${height - 1}H${WIDE}M0,1H${WIDE}` }),
       series.map((one) => lines(one.values, height, most).map((run) => svg("polyline", { class: one.kind, points: run.join(" ") })))),

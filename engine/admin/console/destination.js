@@ -5,7 +5,7 @@ import { chart, minutesOf, perSecond } from "/chart.js";
 import { delivery } from "/deliveries.js";
 import { code, h, problem, replace, table } from "/dom.js";
 import { every } from "/looking.js";
-import { badge, compact, count, milliseconds, percent, rate, seconds, why } from "/words.js";
+import { badge, compact, count, isFailing, milliseconds, percent, rate, seconds, why } from "/words.js";
 
 const LOOK_MS = 2000;
 
@@ -48,7 +48,7 @@ export async function destination(main, [name], query, signal) {
       state.dataset.state = live.state;
       replace(state, badge(live.state));
     }
-    replace(reason, live.reason ? h("p", { class: "problem" }, `Held because ${why(live.reason)}. It is tried once a minute, and goes on by itself when that succeeds or its settings change.`) : null);
+    replace(reason, isFailing(live) && !live.reason ? h("p", { class: "problem" }, `Most of what was tried in the last minute failed. The latest reason: ${why(lastReason(attempts.deliveries)) || "see below"}.`) : null, live.reason ? h("p", { class: "problem" }, `Held because ${why(live.reason)}. It is tried once a minute, and goes on by itself when that succeeds or its settings change.`) : null);
     replace(funnelPart, funnel(live));
     replace(health, healthOf(live));
     if (one) trends(charts, one.trend);
@@ -77,6 +77,8 @@ export async function destination(main, [name], query, signal) {
     shown.actions.length ? section("Actions", shown.actions.map((action) => actionOf(name, action))) : null,
     section("Configuration", h("details", {}, h("summary", {}, "As it is in use; secrets are masked"), code(shown.settings, `Configuration of ${name}`))));
 }
+
+const lastReason = (deliveries) => deliveries.find((one) => one.reason)?.reason;
 
 function section(title, ...children) {
   const id = title.toLowerCase().replaceAll(" ", "-");

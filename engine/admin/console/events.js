@@ -54,7 +54,7 @@ function step(at, ...what) {
 
 function storyOf(story, life, event) {
   const because = h("span", { class: "reason" }, why(story.reason));
-  const steps = steps_of(story, life);
+  const steps = stepsOf(story, life);
   const clause = h("div");
   if (story.state === "filtered" && event && typeof event === "object") explain(story, event, clause);
   return [
@@ -66,10 +66,11 @@ function storyOf(story, life, event) {
   ];
 }
 
-function steps_of(story, life) {
+function stepsOf(story, life) {
   const attempts = story.attempts.map(([at, took_ms, result, reason, status, tries, , action]) => ({ at, took_ms, result, reason, status, tries, action }));
-  const seen = new Set(attempts.map((one) => Math.round(one.at * 1000)));
-  const tries = story.tries.filter(([at]) => !seen.has(Math.round(at * 1000))).map(([at, reason, status]) => ({ at, reason, status, result: "failed" }));
+  // A try is written down at its end; most are among the attempts, too.
+  const isKnown = (at) => attempts.some((one) => one.at - 0.005 <= at && at <= one.at + one.took_ms / 1000 + 0.01);
+  const tries = story.tries.filter(([at]) => !isKnown(at)).map(([at, reason, status]) => ({ at, reason, status, result: "failed" }));
   return [...attempts, ...tries].sort((one, other) => one.at - other.at).map((one) => step(one.at, badge(one.result),
     [one.action, one.status ? `HTTP ${one.status}` : null, one.took_ms === undefined ? null : `took ${milliseconds(one.took_ms)}`,
       one.tries > 1 ? `try ${one.tries}` : null, one.reason ? why(one.reason) : null, `${seconds(Math.max(0, one.at - life.received))} after it came`].filter(Boolean).join(" \u00b7 ")));

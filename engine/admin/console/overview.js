@@ -134,6 +134,6 @@ function trends(charts, destinations) {
   const latency = times.map((value, at) => (events[at] ? value / events[at] : null));
   replace(charts,
     chart("Volume", "events delivered a second", [{ name: "", kind: "good", values: good, format: rate }], minutes),
-    chart("Success", "of attempts", [{ name: "", kind: "calm", values: success, format: (value) => `${Math.round(value)} %` }], minutes),
+    chart("Success", "of attempts", [{ name: "", kind: "calm", values: success, format: (value) => (value === null ? "-" : `${Math.round(value)} %`) }], minutes),
     chart("Latency", "accepted to outcome, mean", [{ name: "", kind: "warn", values: latency, format: milliseconds }], minutes));
 }

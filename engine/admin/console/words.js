@@ -7,10 +7,11 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 const dated = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-export const count = (number) => whole.format(number);
+export const count = (number) => (number === null ? "-" : whole.format(number));
 export const compact = (number) => (Math.abs(number) < 10000 ? whole.format(number) : short.format(number));
 export const percent = (share) => (share === null ? "-" : `${share > 0 && share < 0.9995 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`);
-export const rate = (perSecond) => (perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : compact(perSecond));
+export const rate = (perSecond) => (perSecond === null ? "-" : rateOf(perSecond));
+const rateOf = (perSecond) => (perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : compact(perSecond));
 
 export function milliseconds(ms) {
   if (ms === null || ms === undefined) return "-";
