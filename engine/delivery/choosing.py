@@ -12,13 +12,14 @@ from ..policy.due import seconds_left
 from .state import DestinationState
 from .work import PATIENCE, Work
 
-PATIENCE_UNANSWERED = 10
-"""The same where order counts (`in_flight = 1`) and nobody answers. There, one other batch goes right after each failed try of the
-oldest: it would overtake only if the receiver came back in between, which an answer rules out and a time-out does not."""
+IN_ORDER_S = 60.0
+"""Where order counts (`in_flight = 1`) nothing overtakes a batch that nobody answers before it failed for so long: no shorter outage
+changes the order. From then on it could be the batch itself that is the trouble, and for ever is too long to find out."""
 PASS_S = 0.1
-"""How long after a failed try of the oldest that other batch may go."""
+"""How long after a failed try of the oldest another batch may go, one after each try: it would overtake only if the receiver came back
+in between, which an answer rules out and a time-out does not."""
 PROBES_IN_ORDER = 9
-"""Where order counts, only each so-manieth probe is made with another batch than the oldest."""
+"""Where order counts, only each so-manieth probe is made with another batch than the oldest, and none in the first `IN_ORDER_S`."""
 SHELF_LIMIT = 16
 """Batches that probing may take out of the window in the course of an outage."""
 
@@ -77,7 +78,7 @@ class Chooser:
                 return work
         work = (shelf.take_untried() if in_order else None) or self._new(now)
         if work is not None and shelf:
-            shelf.oldest.opinions += 1
+            shelf.oldest.passed = shelf.oldest.tries
         return work
 
     def _may_pass(self, now: float) -> bool:
@@ -88,9 +89,12 @@ class Chooser:
         if not state.is_in_order:
             return state.shelf.kept(PATIENCE) < state.plan.in_flight
         oldest = state.shelf.oldest
-        if now - oldest.failed_at > PASS_S:
+        if now - oldest.failed_at > PASS_S or oldest.passed == oldest.tries:
             return False
-        return oldest.opinions <= oldest.tries - (PATIENCE if oldest.answered else PATIENCE_UNANSWERED)
+        return oldest.tries >= PATIENCE and (oldest.answered or self._failed_long(oldest, now))
+
+    def _failed_long(self, work: Work, now: float) -> bool:
+        return now - work.failing_since >= IN_ORDER_S
 
     def _new(self, now: float) -> Work | None:
         """Something that waits on nobody: a parked event that is due, or a batch, in turns."""
@@ -116,19 +120,19 @@ class Chooser:
     def _probe(self, now: float) -> Work | None:
         """The oldest batch not yet probed: it could be a batch itself that is the trouble."""
         shelf = self._state.shelf
-        work = self._oldest_probe() or self._new_probe(now) or shelf.take_least_probed() or self._parked(now)
+        work = self._oldest_probe(now) or self._new_probe(now) or shelf.take_least_probed() or self._parked(now)
         if work is not None:
             work.probes += 1
             if self._state.blame.held:
                 self._state.blame.probed(now)
         return work
 
-    def _oldest_probe(self) -> Work | None:
+    def _oldest_probe(self, now: float) -> Work | None:
         """The oldest of those not yet probed; where order counts, nearly always the oldest of all."""
         shelf = self._state.shelf
         if self._state.is_in_order and shelf:
             oldest = shelf.oldest
-            if oldest.probes % PROBES_IN_ORDER < PROBES_IN_ORDER - 1:
+            if oldest.probes % PROBES_IN_ORDER < PROBES_IN_ORDER - 1 or not self._failed_long(oldest, now):
                 return shelf.take_oldest()
             oldest.probes += 1
         return shelf.take_unprobed()

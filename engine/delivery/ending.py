@@ -116,7 +116,7 @@ def split(state: DestinationState, work: Work, parts: Sequence[Batch], now: floa
     state.refund(work, now)
     for part in parts:
         piece = Work(part, work.version, rows=work.rows_of(part))
-        piece.history = list(work.history)
+        piece.history, piece.failing_since = list(work.history), work.failing_since
         piece.mark, piece.attempted, piece.counted, piece.tries = work.mark, work.attempted, work.counted, work.tries
         state.put_back(piece, now)
 

@@ -260,7 +260,8 @@ def _fail_alone(state: DestinationState, work: Work, envelope: Envelope, failure
     _count_failed(state, failure)
     part = Batch([envelope], work.batch.action)
     alone = Work(part, work.version, rows=work.rows_of(part))
-    alone.history, alone.mark, alone.attempted = list(work.history), work.mark, True
+    alone.history, alone.failing_since = list(work.history), work.failing_since
+    alone.mark, alone.attempted = work.mark, True
     alone.tries = work.tries if len(work.batch) == 1 else 0
     _fail_of_itself(state, alone, failure, now)
 
@@ -306,7 +307,7 @@ def _count_failed(state: DestinationState, failure: Failure) -> None:
 
 def _fail_of_itself(state: DestinationState, work: Work, failure: Failure, now: float) -> None:
     """The destination's own code failed: three tries for an event alone."""
-    work.tries += 1
+    work.failed(now)
     if len(work.batch) > 1:
         bisect(state, work, now)
     elif work.tries < INLINE_TRIES:
@@ -331,8 +332,7 @@ def _fail_for_now(
         work.mark = (
             state.blame.mark()
         )  # its quick tries begin here, or anew: none counts that was made while it was down
-    work.tries += 1
-    work.failed_at = now
+    work.failed(now)
     work.answered = failure.status is not None
     work.counted += is_events
     if work.counted < (1 if len(work.rows) == 1 else INLINE_TRIES):
@@ -353,8 +353,7 @@ def _refuse(state: DestinationState, work: Work, failure: Failure, now: float) -
     mark = state.blame.mark() if work.mark is None else work.mark
     decision = state.blame.refused(work.identity, failure.reason, mark, now)
     work.mark = state.blame.mark()
-    work.tries += 1
-    work.failed_at = now
+    work.failed(now)
     if decision is Decision.HOLD:
         hold(state, failure, was_held)
         state.put_back(work, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from ..journal.records import Try
 from ..model.batch import Batch
@@ -27,10 +28,11 @@ class Work:
         "crashes",
         "due",
         "failed_at",
+        "failing_since",
         "history",
         "identity",
         "mark",
-        "opinions",
+        "passed",
         "probes",
         "rows",
         "tries",
@@ -57,11 +59,14 @@ class Work:
         """Whether a request with these events was sent before: the next one is a retry."""
         self.attempt = 0
         """Number of the attempt under way, or of the last one (`Blame.begin`)."""
+        self.failing_since = inf
+        """When the first attempt failed ..."""
         self.failed_at = 0.0
+        """... and when the last one did."""
         self.answered = True
         """Whether the receiver answered the last one, if only with an error."""
-        self.opinions = 0
-        """How often another batch was tried since, to see whose fault it is."""
+        self.passed = 0
+        """How many tries it had when another batch last went before it, to see whose fault it is."""
         self.crashes = 0
         self.probes = 0
         self.due = 0.0
@@ -73,6 +78,12 @@ class Work:
     def first(self) -> int:
         """The lowest number in it."""
         return self.batch.first
+
+    def failed(self, now: float) -> None:
+        """An attempt did."""
+        self.failing_since = min(self.failing_since, now)
+        self.failed_at = now
+        self.tries += 1
 
     def rows_of(self, batch: Batch) -> list[Parked]:
         """Those of a part of it."""
@@ -89,7 +100,7 @@ class Work:
         halves = [Work(half, self.version, rows=self.rows_of(half)) for half in self.batch.split()]
         for half in halves:
             half.counted, half.mark, half.attempted = self.counted, self.mark, self.attempted
-            half.history = list(self.history)
+            half.history, half.failing_since = list(self.history), self.failing_since
         halves[0].identity = self.identity
         return halves
 

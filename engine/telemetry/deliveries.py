@@ -3,8 +3,8 @@
     Attempts -> add (once an attempt) -> a ring per destination -> recent            -> admin API, alerts
                                       -> followers              -> follow            -> `doorstep tail`
 
-What is kept of a request is copied small, and masked only when somebody looks. It can hold what is personal: it is for the admin
-socket alone.
+What is kept is small, and made readable and masked only when somebody looks. It can hold what is personal: it is for the admin socket
+alone.
 """
 
 from __future__ import annotations
@@ -85,58 +85,77 @@ class Missed(msgspec.Struct, frozen=True):
     missed: int
 
 
-class Excerpt(msgspec.Struct, frozen=True):
-    """A body's beginning, and how long it was."""
+class Exchange:
+    """What went out and came back in an attempt; of a long body only a copy of its beginning, so that nothing big is held."""
 
-    head: bytes
-    size_bytes: int
+    __slots__ = ("answered_bytes", "request", "response", "sent_bytes")
 
+    def __init__(self, request: Request) -> None:
+        self.sent_bytes = size = len(request.body)
+        if size > EXCERPT_BYTES:
+            request = Request(request.method, request.url, request.headers, request.body[:EXCERPT_BYTES])
+        self.request = request
+        self.response: Response | None = None
+        self.answered_bytes = 0
 
-def excerpt(body: bytes) -> Excerpt:
-    """Holds nothing of `body` but a copy of its beginning."""
-    return Excerpt(bytes(body[:EXCERPT_BYTES]), len(body))
+    def answered(self, response: Response) -> None:
+        """What came back."""
+        self.answered_bytes = size = len(response.body)
+        if size > EXCERPT_BYTES:
+            response = Response(response.status, response.headers, response.body[:EXCERPT_BYTES])
+        self.response = response
 
-
-class Exchange(msgspec.Struct):
-    """What went out and came back in an attempt, as little of it as is kept."""
-
-    request: Request
-    """Without its body."""
-    sent: Excerpt
-    response: Response | None = None
-    answered: Excerpt | None = None
+    def shown(self, mask: Mask) -> tuple[Sent, Answered | None]:
+        """As people may see it."""
+        request, response = self.request, self.response
+        mask = mask.beside(request.headers)
+        body = mask.text(_readable(request.body, self.sent_bytes, request.headers))
+        sent = Sent(request.method, mask.url(request.url), mask.headers(request.headers), body, self.sent_bytes)
+        if response is None:
+            return sent, None
+        body = mask.text(_readable(response.body, self.answered_bytes, {}))
+        return sent, Answered(response.status, mask.headers(response.headers), body, self.answered_bytes)
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An attempt as it is kept."""
+    """An attempt as it is kept: see `Delivery`, which is made of it when somebody looks."""
 
-    delivery: Delivery
+    id: int
+    destination: str
+    action: str
+    at: float
+    took_s: float
+    first: int
+    message_id: str | None
+    events: int
+    delivered: int
+    tries: int
+    result: Result
+    reason: str
+    status: int | None
     exchange: Exchange | None
     mask: Mask
 
     def shown(self) -> Delivery:
         """As people may see it."""
-        exchange = self.exchange
-        if exchange is None:
-            return self.delivery
-        request, response = exchange.request, exchange.response
-        mask = self.mask.beside(request.headers)
-        sent = Sent(
-            request.method,
-            mask.url(request.url),
-            mask.headers(request.headers),
-            mask.text(_readable(exchange.sent, request.headers)),
-            exchange.sent.size_bytes,
+        request, response = self.exchange.shown(self.mask) if self.exchange else (None, None)
+        return Delivery(
+            id=self.id,
+            destination=self.destination,
+            action=self.action,
+            at=self.at,
+            took_ms=round(self.took_s * 1000, 3),
+            first=self.first,
+            message_id=self.message_id,
+            events=self.events,
+            delivered=self.delivered,
+            tries=self.tries,
+            result=self.result,
+            reason=self.reason,
+            status=response.status if response else self.status,
+            request=request,
+            response=response,
         )
-        answered = None
-        if response is not None and exchange.answered is not None:
-            answered = Answered(
-                response.status,
-                mask.headers(response.headers),
-                mask.text(_readable(exchange.answered, {})),
-                exchange.answered.size_bytes,
-            )
-        return msgspec.structs.replace(self.delivery, request=sent, response=answered)
 
 
 class Ring:
@@ -148,7 +167,7 @@ class Ring:
 
     def add(self, entry: Entry) -> None:
         """The oldest goes."""
-        if len(self.latest) == KEPT and self.latest[0].delivery.result in _BAD:
+        if len(self.latest) == KEPT and self.latest[0].result in _BAD:
             self.failed.append(self.latest[0])
         self.latest.append(entry)
 
@@ -158,7 +177,7 @@ class Ring:
 
     def last_failed(self) -> Entry | None:
         """The newest that was no success."""
-        return next((entry for entry in reversed(self.entries()) if entry.delivery.result in _BAD), None)
+        return next((entry for entry in reversed(self.entries()) if entry.result in _BAD), None)
 
 
 class Deliveries:
@@ -177,7 +196,7 @@ class Deliveries:
 
     def add(self, entry: Entry) -> None:
         """An attempt ended."""
-        name = entry.delivery.destination
+        name = entry.destination
         ring = self._rings.get(name)
         if ring is None:
             ring = self._rings[name] = Ring()
@@ -225,7 +244,7 @@ class Deliveries:
     def _newest(self, destination: str | None, limit: int, *, failed: bool = False) -> list[Entry]:
         rings = self._rings.values() if destination is None else [self._rings.get(destination, Ring())]
         newest = merge(*(reversed(ring.entries()) for ring in rings), key=_age)
-        return list(islice((one for one in newest if not failed or one.delivery.result in _BAD), limit))
+        return list(islice((one for one in newest if not failed or one.result in _BAD), limit))
 
     def __repr__(self) -> str:
         return f"<Deliveries: {self._count} attempts, {len(self._followers)} followers>"
@@ -243,7 +262,7 @@ class _Follower:
         return bool(self._heard)
 
     def hear(self, entry: Entry) -> None:
-        if self._destination not in (None, entry.delivery.destination):
+        if self._destination not in (None, entry.destination):
             return
         self._missed += len(self._heard) == FOLLOWER_ENTRIES
         self._heard.append(entry)
@@ -265,15 +284,14 @@ _BAD = ("failed", "partial")
 
 
 def _age(entry: Entry) -> int:
-    return -entry.delivery.id
+    return -entry.id
 
 
-def _readable(kept: Excerpt, headers: Mapping[str, str]) -> str:
-    """As text; what was compressed, as it was before."""
+def _readable(body: bytes, size_bytes: int, headers: Mapping[str, str]) -> str:
+    """As text, of what was `size_bytes` long; what was compressed, as it was before."""
     encoding = next((value for name, value in headers.items() if name.lower() == "content-encoding"), "")
-    body = kept.head
     if encoding == "gzip":
         with suppress(zlib.error):
             body = zlib.decompressobj(wbits=31).decompress(body, EXCERPT_BYTES)
     text = body.decode(errors="replace")
-    return f"{text}..." if kept.size_bytes > len(kept.head) else text
+    return f"{text}..." if size_bytes > EXCERPT_BYTES else text

@@ -24,7 +24,7 @@ from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.sdk.destination import RequestDestination
 from doorstep.engine.sdk.verdict import verdict_by_status
 from doorstep.engine.settings import Duration, Settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "100"))
@@ -325,6 +325,17 @@ def test_an_outage_is_nobodys_fault(
 
 
 @machine
+@example(
+    changes={
+        "batch": BatchSettings(max_events=1, max_wait=Duration("0s")),
+        "retry": RetrySettings(preset=None, base=Duration("1s"), cap=Duration("60s")),
+        "breaker": BreakerSettings(consecutive=3),
+    },
+    outage="connect_refused",
+    feeds=[(1, 0.5)] * 4 + [(1, 3.0)] * 3,
+    begins=0,
+    lasts=30.0,
+)
 @given(
     changes=plans,
     outage=st.sampled_from(["connect_refused", "reset"]),
