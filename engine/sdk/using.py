@@ -3,7 +3,8 @@
     presets + [destinations.NAME.actions.*] -> ActionSettings each -> Use each, and whatever is wrong with them
 
 A user's mapping has a value for some fields; the others keep their defaults. "" leaves a field out. A mapping that is a directive itself
-takes the place of all.
+takes the place of all. A moment in a vendor's own format (`@timestamp` in the default) may be mapped as any moment: it is formatted all
+the same.
 """
 
 from __future__ import annotations
@@ -170,7 +171,17 @@ def _mapping(name: str, one: ActionSettings, preset: Preset, wrong: list[Wrong])
         if field not in kind.fields and not field.startswith("__segment_internal"):
             there = ", ".join(kind.fields)
             wrong.append(Wrong(name, f"mapping.{field}", f"{kind.name} has no field {field!r}; there are: {there}"))
-    return {**defaults, **preset.mapping, **own}
+    defaults = {**defaults, **preset.mapping}
+    return {**defaults, **{field: _as_moment(value, defaults.get(field)) for field, value in own.items()}}
+
+
+def _as_moment(value: Any, default: Any) -> Any:
+    """A field whose default is a moment in the vendor's format takes any moment: a mapping of Segment's has `$.timestamp` there."""
+    is_moment = isinstance(default, dict) and isinstance(default.get("@timestamp"), dict)
+    has_own = value in (None, "") or (isinstance(value, dict) and "@timestamp" in value)
+    if not is_moment or has_own or "format" not in default["@timestamp"]:
+        return value
+    return {"@timestamp": {**default["@timestamp"], "value": value}}
 
 
 def _as_mapped(payload: Any) -> dict[str, Any]:
