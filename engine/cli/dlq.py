@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from ..journal.desk import BATCH, Desk, LetterCount, LetterQuery, Replay
 from ..journal.records import DeadLetter
+from ..journal.remapping import mapping_of
 from . import exits
 from .check import counted
 from .desk import Place, ask, journal_options, place_of
@@ -141,27 +143,49 @@ def import_command(ctx: click.Context, file: Iterable[bytes], configs: tuple[str
 @click.option(
     "--rate", type=RateType(), metavar="RATE", help="At most so many events, like 100/s.  [default: as they are taken]"
 )
+@click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A mapping, as JSON: what it makes of each event is sent in its place. Try it with `doorstep map` first.",
+)
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @journal_options
 def replay_command(
-    rate: float | None, dry_run: bool, configs: tuple[str, ...], data_dir: str | None, **conditions: Any
+    rate: float | None,
+    mapping: Path | None,
+    dry_run: bool,
+    configs: tuple[str, ...],
+    data_dir: str | None,
+    **conditions: Any,
 ) -> None:
     """Sends dead letters again, each to the destination that gave it up, in the order in which they came in.
 
-    An event that is given up again becomes a dead letter again. A replay goes on after a restart.
+    An event that is given up again becomes a dead letter again. A replay goes on after a restart. Where --mapping makes no event of an
+    event, the dead letter stays.
     """
     query = query_of(**conditions)
+    text = _mapping_in(mapping) if mapping is not None else ""
 
     async def begin(desk: Desk) -> list[str]:
         told = []
         for name in dict.fromkeys(one.destination for one in await desk.count(query)):
-            replay = Replay(destination=name, kind="dead", query=query, rate=rate)
+            replay = Replay(destination=name, kind="dead", query=query, rate=rate, mapping=text)
             id_, count = await desk.replay(replay, dry_run=dry_run)
             told.append(begun(name, id_, counted(count, "event")))
         return told
 
     lines = ask(place_of(configs, data_dir), begin)
     click.echo("\n".join(lines) if lines else "no dead letters match")
+
+
+def _mapping_in(file: Path) -> str:
+    try:
+        text = file.read_text("utf-8-sig")
+        mapping_of(text)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{file}: {error}", param_hint="--mapping") from None
+    return text
 
 
 def begun(destination: str, id_: int, events: str) -> str:

@@ -51,6 +51,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """Of dead letters; of the journal, `since` and `until` are when events were received, and `where` holds."""
     rate: float | None = None
     """Events a second; None is as fast as the destination takes them."""
+    mapping: str = ""
+    """Of dead letters: a mapping, as JSON, that makes each event what is sent in its place. Where it makes no event, the letter stays."""
     position: int = 0
     """The next id or number to look at."""
     until: int = 0

@@ -27,6 +27,7 @@ from .letters import Condition
 from .opening import ANY_SIZE, restorer
 from .queries import Queries
 from .records import DeadLetter, ParkedEvent
+from .remapping import mapping_of
 from .rows import SLICE_BYTES
 from .stepping import Choose, Stepped, Stepper, envelope_of
 from .storage import Worker
@@ -56,7 +57,7 @@ class LocalDesk:
         self._restore = restorer(spec)
         self._known = known
         self._chooses = chooses
-        self._stepper = Stepper(self._hands, self._restore, utc)
+        self._stepper = Stepper(self._hands, self._restore, LineDecoder(spec, ANY_SIZE).judge, utc)
 
     # Dead letters ------------------------------------------------------------------------------------------------
 
@@ -129,6 +130,10 @@ class LocalDesk:
     async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
         """See `Desk`. Of the journal, a dry run reads and counts; a job only estimates, since it reads as it goes."""
         Condition(replay.query)
+        if replay.mapping:
+            mapping_of(replay.mapping)
+            if replay.kind != "dead":
+                raise ValueError("a mapping is for dead letters; what is in the journal is sent as it came in")
         await self._expect(replay.destination)
         replay = await self._hands.read(partial(replaying.bounded, replay=replay))
         count = await self._count_of(replay, exactly=dry_run)

@@ -20,6 +20,7 @@ from .explaining import Seen
 from .hands import Hands
 from .letters import Condition
 from .records import ParkedEvent
+from .remapping import Judge, mapping_of, remapped
 from .replaying import Candidate, Events, Letters, Moved
 from .rows import SLICE_BYTES
 
@@ -47,9 +48,10 @@ class Stepper:
         self,
         hands: Hands,
         restore: Callable[[Sequence[bytes]], Sequence[Event | AnyEvent]],
+        judge: Judge,
         utc: Callable[[], float],
     ) -> None:
-        self._hands, self._restore, self._utc = hands, restore, utc
+        self._hands, self._restore, self._judge, self._utc = hands, restore, judge, utc
         self._paced: dict[int, float] = {}
 
     async def step(
@@ -69,7 +71,7 @@ class Stepper:
         filtered: dict[str, int] = {}
         move: Callable[[apsw.Connection], Moved]
         if replay.kind == "dead":
-            letters = await self._next_letters(replay, max_events, max_bytes)
+            letters, filtered = self._changed(await self._next_letters(replay, max_events, max_bytes), replay)
             dues, next_at = self._spaced(replay, len(letters.letters))
             move = partial(replaying.move_letters, job=replay, letters=letters, dues=dues)
         else:
@@ -85,6 +87,16 @@ class Stepper:
         return await self._hands.read(
             partial(replaying.next_letters, job=replay, condition=condition, max_events=max_events, max_bytes=max_bytes)
         )
+
+    def _changed(self, letters: Letters, replay: Replay) -> tuple[Letters, dict[str, int]]:
+        """With the replay's mapping applied. Nothing is written yet: cut off here, the step is done anew."""
+        if not replay.mapping:
+            return letters, {}
+        mapping = mapping_of(replay.mapping)
+        made = [remapped(letter, mapping, self._judge) for letter in letters.letters]
+        kept = [letter for letter in made if letter is not None]
+        lost = len(made) - len(kept)
+        return msgspec.structs.replace(letters, letters=kept), {"unmappable": lost} if lost else {}
 
     async def _next_events(self, replay: Replay, max_events: int, max_bytes: int) -> Events:
         matches = Condition(replay.query).matches

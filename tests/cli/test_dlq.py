@@ -94,6 +94,18 @@ def test_a_purge_asks_and_does_nothing_without_a_yes(invoke):
 
 
 @pytest.mark.usefixtures("dead")
+def test_a_mapping_is_read_before_the_replay_is_written_down(invoke, tmp_path):
+    good, wrong = tmp_path / "fix.json", tmp_path / "wrong.json"
+    good.write_text('{"@merge": {"objects": [{"@path": "$."}, {"context": {}}], "direction": "right"}}')
+    wrong.write_text('{"a": {"@pth": "$.b"}}')
+    refused = invoke("dlq", "replay", "--mapping", str(wrong))
+    assert refused.exit_code == 2
+    assert "the mapping is wrong" in refused.stderr
+    begun = invoke("dlq", "replay", "--where", "properties.n > 0", "--mapping", str(good))
+    assert (begun.exit_code, begun.stdout) == (0, "hook: replay 1, 2 events: they are sent while the engine runs\n")
+
+
+@pytest.mark.usefixtures("dead")
 def test_a_replay_is_first_tried_dry_and_then_written_down_for_the_engine(invoke):
     dry = invoke("dlq", "replay", "--where", "properties.n > 0", "--dry-run")
     assert (dry.exit_code, dry.stdout) == (0, "hook: 2 events would be sent again\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -279,6 +280,50 @@ async def test_a_replay_moves_exactly_the_letters_that_were_asked_for_in_the_ord
     assert await bench.desk.replays() == []
 
 
+TWICE = """{"@merge": {"direction": "right", "objects": [
+    {"@path": "$."}, {"messageId": "another", "properties": {"n": {"@path": "$.properties.n"}, "fixed": true}}
+]}}"""
+
+
+async def test_letters_are_sent_again_as_a_mapping_makes_them_under_their_own_ids(bench):
+    bench.commit(changes("hook", 2000, dead=[letter_of(3), letter_of(5)]))
+    await bench.desk.replay(Replay(destination="hook", kind="dead", mapping=TWICE))
+    parked = await run_out(bench.desk)
+    assert [one.number for one in parked] == [3, 5]
+    for one in parked:
+        before, after = json.loads(line_of(one.number)), json.loads(one.line)
+        assert after == {**before, "properties": {"n": one.number, "fixed": True}}
+    assert await bench.desk.parked("hook") == parked
+    assert await bench.desk.letters(LetterQuery()) == []
+
+
+async def test_a_letter_of_which_the_mapping_makes_no_event_stays_and_holds_up_no_other(bench):
+    bench.commit(changes("hook", 2000, dead=[letter_of(number) for number in (3, 5, 9)]))
+    none = '{"@case": {"operator": "lower", "value": {"@path": "$.type"}}}'
+    await bench.desk.replay(Replay(destination="hook", kind="dead", mapping=none))
+    [job] = await bench.desk.replays()
+    stepped = await bench.desk.step(job)
+    assert (stepped.replay, stepped.parked, stepped.filtered) == (None, [], {"unmappable": 3})
+    assert [(one.number, one.line) for one in await bench.desk.letters(LetterQuery())] == [
+        (number, line_of(number)) for number in (3, 5, 9)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "kind", "says"),
+    [
+        ("{", "dead", "the mapping is no JSON"),
+        ('{"a": {"@pth": "$.b"}}', "dead", "the mapping is wrong"),
+        (TWICE, "journal", "a mapping is for dead letters"),
+    ],
+)
+async def test_a_mapping_that_cannot_be_applied_begins_no_replay(bench, mapping, kind, says):
+    bench.commit(changes("hook", 2000, dead=[letter_of(3)]))
+    with pytest.raises(ValueError, match=says):
+        await bench.desk.replay(Replay(destination="hook", kind=kind, mapping=mapping))
+    assert await bench.desk.replays() == []
+
+
 async def test_what_waits_comes_in_pages_and_a_damaged_row_hides_no_other(bench, monkeypatch):
     waiting = {n: ParkedEvent(number=n, line=line_of(n), source="shop", received=NOW, due=NOW) for n in range(1, 8)}
     bench.commit(changes("hook", 99, parked=waiting))
@@ -359,13 +404,14 @@ class Cut(Exception):
     pass
 
 
+@pytest.mark.parametrize("mapping", ["", TWICE], ids=["as they are", "mapped"])
 @pytest.mark.parametrize("when", ["before the commit", "after it"])
-async def test_a_replay_cut_off_at_every_transaction_sends_each_event_once(tmp_path, monkeypatch, when):
+async def test_a_replay_cut_off_at_every_transaction_sends_each_event_once(tmp_path, monkeypatch, when, mapping):
     """A thousand letters of five reasons, 40 % asked for; each step is cut off before it is seen to succeed."""
     async with opened(tmp_path) as bench:
         bench.commit(changes("hook", 5000, dead=[letter_of(number) for number in range(1000, 0, -1)]))
         query = LetterQuery(where="properties.n <= 800", reason="http_413")
-        await bench.desk.replay(Replay(destination="hook", kind="dead", query=query))
+        await bench.desk.replay(Replay(destination="hook", kind="dead", query=query, mapping=mapping))
     work, seen = Store.work, []
 
     def cut(store: Store, job: Callable[[apsw.Connection], Any]) -> Any:
@@ -394,6 +440,8 @@ async def test_a_replay_cut_off_at_every_transaction_sends_each_event_once(tmp_p
     async with opened(tmp_path) as bench:
         wanted = [number for number in range(1, 801) if number % 5 == 1]
         assert bench.parked() == wanted
+        lines = [one.line for one in await bench.desk.parked("hook", limit=2000)]
+        assert [b'"fixed":true' in line for line in lines] == [bool(mapping)] * len(wanted)
         left = sorted(one.number for one in await bench.desk.letters(LetterQuery(), limit=2000))
         assert left == [number for number in range(1, 1001) if number not in set(wanted)]
         assert len(seen) >= 16
