@@ -109,7 +109,12 @@ def test_the_sdist_holds_what_a_packager_needs_to_build_and_test_it(built: Built
         file for file in built.sdist if not any(_is_below(file, name) for name in [*wanted, "PKG-INFO", ".gitignore"])
     ]
     assert odd == []
-    assert {"tests/conftest.py", "destinations/webhook/test_webhook.py", "bench/scenarios.py"} <= set(built.sdist)
+    assert {
+        "tests/conftest.py",
+        "destinations/webhook/test_webhook.py",
+        "bench/scenarios.py",
+        "examples/functions/teams.py",
+    } <= set(built.sdist)
 
 
 def test_neither_is_big(built: Built) -> None:

@@ -147,3 +147,31 @@ def test_an_answer_is_told_as_what_the_engine_would_do(
 ) -> None:
     report = sent(Answering(response), "slack")
     assert (report.failed, report.actions[0].outcome, report.actions[0].reason) == (True, outcome, reason)
+
+
+def test_a_token_is_got_first_put_on_and_never_shown() -> None:
+    class Issuing(Answering):
+        async def send(self, request: Request, timeout_s: float) -> Response:
+            self.sent.append(request)
+            if "token" in request.url:
+                return Response(200, {}, b'{"access_token": "t0ken-of-an-hour", "expires_in": 3600}')
+            return Response(200, {}, b'{"results": [{"id": "1"}], "said": "t0ken-of-an-hour"}')
+
+    text = """
+        [destinations.crm]
+        type = "hubspot"
+        settings = { hub_id = "1", client_id = "c", client_secret = "s3cr3t-client", refresh_token = "s3cr3t-refresh" }
+    """
+    transport = Issuing(Response(200))
+
+    async def open_transport(net: object) -> Issuing:
+        return transport
+
+    tester = EventTester(load_config(text=text), open_transport=open_transport)
+    [report] = anyio.run(lambda: tester.test(SAMPLES["identify"], destination="crm", send=True))
+    token, upsert = transport.sent
+    assert "token" in token.url
+    assert upsert.headers["Authorization"] == "Bearer t0ken-of-an-hour"
+    [action] = [one for one in report.actions if one.wanted]
+    assert (report.passed, action.outcome, action.responses[0].status) == (True, "delivered", 200)
+    assert "t0ken-of-an-hour" not in repr(report)
