@@ -211,7 +211,7 @@ class Deliveries:
     def find(self, id: int) -> Delivery | None:
         """An attempt, as long as it is known."""
         entries = (entry for ring in self._rings.values() for entry in ring.entries())
-        return next((entry.shown() for entry in entries if entry.delivery.id == id), None)
+        return next((entry.shown() for entry in entries if entry.id == id), None)
 
     def last_failed(self, destination: str) -> Delivery | None:
         """The newest attempt there that was no success, as far as it is still known."""
