@@ -16,7 +16,6 @@ import msgspec
 
 from ..errors import Fault
 from ..model.batch import Batch
-from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
 from ..model.outcome import Delivered, Failure, Outcome, Rejected, Retry
 from ..policy.recent import RecentCount
@@ -81,8 +80,9 @@ class Attempts:
         self._batch_events, self._queue_s, self._attempt_s = Histogram(), Histogram(), Histogram()
         self._to_received_s, self._to_delivered_s = Histogram(), Histogram()
         self._newest_at: float | None = None
-        self._latest: tuple[Envelope, float] | None = None
-        """Delivered when (UTC), and not in the sample yet."""
+        self._latest: tuple[str | None, float, float] | None = None
+        """Of an event that is not in the sample yet: its own time, received when, delivered when (UTC). Not the event, which would hold
+        its whole chunk."""
         self._sample_at = -inf
 
     # The sender's side -------------------------------------------------------------------------------------------
@@ -139,7 +139,8 @@ class Attempts:
         if delivered:
             self._good.add(delivered, now)
             self._delivered.add(delivered, now)
-            self._latest = batch.envelopes[-1], utc
+            last = batch.envelopes[-1]
+            self._latest = getattr(last.event, "timestamp", None), last.receipt.received, utc
             if now >= self._sample_at:
                 self._sample(now)
 
@@ -167,12 +168,12 @@ class Attempts:
     def _sample(self, now: float) -> None:
         if self._latest is None:
             return
-        (envelope, utc), self._latest = self._latest, None
+        (text, received, utc), self._latest = self._latest, None
         self._sample_at = now + SAMPLE_EVERY_S
-        at = event_time(envelope)
+        at = event_time(text)
         if at is None:
             return
-        self._to_received_s.record(max(0.0, envelope.receipt.received - at))
+        self._to_received_s.record(max(0.0, received - at))
         self._to_delivered_s.record(max(0.0, utc - at))
         newest = min(at, utc)  # a clock that is ahead makes nothing fresher than now
         self._newest_at = newest if self._newest_at is None else max(self._newest_at, newest)
@@ -200,9 +201,8 @@ class Attempts:
         return f"<Attempts of {self._name}: {self._attempt_s.count} ended, {len(self._under_way)} under way>"
 
 
-def event_time(envelope: Envelope) -> float | None:
-    """The event's own time, UTC; None if it says none that can be read."""
-    text = getattr(envelope.event, "timestamp", None)
+def event_time(text: str | None) -> float | None:
+    """An event's own time, UTC; None if it says none that can be read."""
     try:
         at = datetime.fromisoformat(text) if text else None
         return None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
