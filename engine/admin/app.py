@@ -199,7 +199,7 @@ def _desk_resources(desk: Desk, looks: Looks) -> list[Resource]:
             method="GET",
             path=one,
             handler=this.destination,
-            summary="One destination.",
+            summary="One destination: the same, and its last ten minutes (`trend`).",
             answer=dict[str, Any],
         ),
         Resource(
@@ -279,19 +279,16 @@ class _Resources:
     # Destinations ------------------------------------------------------------------------------------------------
 
     async def destinations(self, request: Request) -> Mapping[str, Any]:
-        return {"destinations": await self._rows()}
+        live = (await self._looks.report()).destinations
+        return {"destinations": [_row(row, live.get(row.name)) for row in await self._desk.destinations()]}
 
     async def destination(self, request: Request) -> Mapping[str, Any]:
         name = request.path_params["name"]
-        for row in await self._rows():
-            if row["name"] == name:
-                return row
+        for row in await self._desk.destinations():
+            if row.name == name:
+                shown = _row(row, await self._looks.observation(name))
+                return {**shown, "trend": self._looks.trend(name)}
         raise LookupError(f"no destination {name}")
-
-    async def _rows(self) -> list[dict[str, Any]]:
-        """As the journal knows them, and how those do that are served."""
-        live = (await self._looks.report()).destinations
-        return [_row(row, live.get(row.name)) for row in await self._desk.destinations()]
 
     async def parked(self, request: Request) -> Parked:
         page = _bounded(parameters_as(request, ParkedPage))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -38,7 +38,10 @@ class Looks(Protocol):
 
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def names(self) -> Collection[str]: ...
     async def report(self) -> Report: ...
+    async def observation(self, destination: str) -> Observation | None: ...
     def trend(self, destination: str) -> Trend: ...
     def utc(self) -> float: ...
     async def ready(self) -> Readiness: ...
@@ -154,14 +157,14 @@ class _Looking:
 
     async def deliveries(self, request: Request) -> RecentDeliveries:
         query = parameters_as(request, DeliveryQuery)
-        await self._expect(query.destination)
+        self._expect(query.destination)
         return RecentDeliveries(
             self._looks.deliveries.recent(query.destination, limit=query.limit, failed=query.failed)
         )
 
     async def stream(self, request: Request) -> Response:
         query = parameters_as(request, StreamQuery)
-        await self._expect(query.destination)
+        self._expect(query.destination)
         as_events = EVENT_STREAM in request.headers.get("accept", "")
         return StreamingResponse(
             self._lines(query, request.scope[CALLER].mask, b"data: %s\n\n" if as_events else b"%s\n"),
@@ -174,8 +177,8 @@ class _Looking:
             async for delivery in deliveries:
                 yield form % msgspec.json.encode(shown(delivery, mask) if mask else delivery)
 
-    async def _expect(self, destination: str | None) -> None:
-        if destination is not None and destination not in (await self._looks.report()).destinations:
+    def _expect(self, destination: str | None) -> None:
+        if destination is not None and destination not in self._looks.names:
             raise LookupError(f"no destination {destination}")
 
     async def metrics(self, request: Request) -> Response:

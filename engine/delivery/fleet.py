@@ -257,11 +257,14 @@ class Fleet:
         """What is counted of each destination that is served, for its history."""
         return {name: totals_of(served.state.counters) for name, served in self._served.items()}
 
-    async def observe(self) -> Mapping[str, Observation]:
-        """The same numbers, and a closer look at each destination that is served."""
-        since = {name: await waiting_since(served.state) for name, served in list(self._served.items())}
+    async def observe(self, only: str | None = None) -> Mapping[str, Observation]:
+        """The same numbers, and a closer look at each destination that is served; or at one."""
+        served = {name: one for name, one in self._served.items() if only in (None, name)}
+        since = {name: await waiting_since(one.state) for name, one in served.items()}
         seen = {}
         for name, statistics in self.statistics().items():  # in one step, so that all numbers are of one moment
+            if only not in (None, name):
+                continue
             state = self.state_of(name)
             one = observe(state, since.get(name)) if state else Observation(statistics=statistics)
             seen[name] = msgspec.structs.replace(one, statistics=statistics)

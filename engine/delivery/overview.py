@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import anyio
 import msgspec
@@ -43,6 +43,15 @@ class Overview:
         while True:
             self._history.look(self._fleet.totals(), self._clock.utc())
             await anyio.sleep(EVERY_S)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of the destinations that are served."""
+        return self._fleet.states
+
+    async def observation(self, destination: str) -> Observation | None:
+        """One of them; None for one that is not served."""
+        return (await self._fleet.observe(destination)).get(destination)
 
     def trend(self, destination: str) -> Trend:
         """Its last minutes."""

@@ -204,6 +204,13 @@ class FakeLooks:
             process=ProcessStatistics(rss_bytes=2**20, cpu_s=0.5),
         )
 
+    @property
+    def names(self) -> list[str]:
+        return ["hook"]
+
+    async def observation(self, destination: str) -> Observation | None:
+        return (await self.report()).destinations.get(destination)
+
     def trend(self, destination: str) -> Trend:
         return Trend(until=1767225600.0, delivered=[4, 5], attempts=[1, 1], failed=[0, 0], latency_ms=[12.0, None])
 

@@ -83,6 +83,12 @@ def test_the_wheel_holds_the_templates_with_their_goldens(built: Built, root: Pa
     assert "destinations/_template/request/golden/track.json.tmpl" in templates
 
 
+def test_the_wheel_holds_the_console(built: Built, root: Path) -> None:
+    console = {path.relative_to(root).as_posix() for path in (root / "engine/admin/console").iterdir()}
+    assert len(console) > 10
+    assert {f"doorstep/{name}" for name in console} <= set(built.wheel)
+
+
 def test_the_wheel_is_typed_and_has_the_licence_and_the_command(built: Built) -> None:
     assert "doorstep/engine/py.typed" in built.wheel
     [points] = [text for name, text in built.wheel.items() if name.endswith("entry_points.txt")]

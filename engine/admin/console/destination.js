@@ -38,10 +38,9 @@ export async function destination(main, [name], query, signal) {
 
   async function look() {
     const failed = onlyFailed.checked;
-    const [row, glance, attempts] = await Promise.all([
-      get(where, {}, signal), get("overview", {}, signal), get("deliveries", { destination: name, limit: 20, failed }, signal)]);
+    const [row, attempts] = await Promise.all([
+      get(where, {}, signal), get("deliveries", { destination: name, limit: 20, failed }, signal)]);
     const live = row.live;
-    const one = glance.destinations.find((each) => each.name === name);
     paused = row.standing.paused;
     button.textContent = paused ? "Resume" : "Pause";
     if (state.dataset.state !== live.state) {
@@ -51,7 +50,7 @@ export async function destination(main, [name], query, signal) {
     replace(reason, isFailing(live) && !live.reason ? h("p", { class: "problem" }, `Most of what was tried in the last minute failed. The latest reason: ${why(lastReason(attempts.deliveries)) || "see below"}.`) : null, live.reason ? h("p", { class: "problem" }, `Held because ${why(live.reason)}. It is tried once a minute, and goes on by itself when that succeeds or its settings change.`) : null);
     replace(funnelPart, funnel(live));
     replace(health, healthOf(live));
-    if (one) trends(charts, one.trend);
+    trends(charts, row.trend);
     const latest = `${failed} ${attempts.deliveries.map((each) => each.id).join(" ")}`;
     if (latest !== newest && !recent.contains(document.activeElement)) {
       newest = latest;

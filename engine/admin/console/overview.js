@@ -18,7 +18,16 @@ export async function overview(main, parts, query, signal) {
     h("option", { value: "" }, "all"), h("option", { value: "trouble" }, "in trouble"),
     ["closed", "open", "half_open", "held", "crashed", "paused"].map((one) => h("option", { value: one }, word(one))));
   const rows = new Map();
+  const news = h("p", { class: "hidden", role: "status" });
+  const states = new Map();
   let seen = [];
+
+  // For those who hear the page: what has changed, and only that.
+  function announce() {
+    const changed = seen.filter((one) => states.has(one.name) && states.get(one.name) !== one.state);
+    if (changed.length) news.textContent = changed.map((one) => `${one.name} is ${word(one.state)}`).slice(0, 5).join(", ");
+    for (const one of seen) states.set(one.name, one.state);
+  }
 
   function arrange() {
     const wanted = search.value.toLowerCase();
@@ -41,6 +50,7 @@ export async function overview(main, parts, query, signal) {
       rows.get(one.name).update(one);
     }
     for (const name of rows.keys()) if (!seen.some((one) => one.name === name)) rows.delete(name);
+    announce();
     headline(tiles, now);
     trends(charts, seen);
     arrange();
@@ -49,7 +59,7 @@ export async function overview(main, parts, query, signal) {
   await every(LOOK_MS, look, signal);
   replace(main,
     h("h1", { tabindex: "-1" }, "Overview"),
-    tiles, charts,
+    news, tiles, charts,
     h("section", { "aria-labelledby": "all" },
       h("div", { class: "bar" },
         h("h2", { id: "all" }, "Destinations"), found,
