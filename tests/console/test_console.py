@@ -14,6 +14,7 @@ from .conftest import Running
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the console is not looked at: no playwright here")
 expect = sync_api.expect
+pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
