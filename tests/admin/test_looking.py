@@ -34,9 +34,15 @@ def an_attempt(number: int, destination: str = "hook", **changes: object) -> Del
     )
 
 
+def an_entry(attempt: Delivery) -> Entry:
+    """What `attempt` is made of when somebody looks."""
+    kept = {name: getattr(attempt, name) for name in Entry.__struct_fields__ if name in Delivery.__struct_fields__}
+    return Entry(**kept, took_s=attempt.took_ms / 1000, exchange=None, mask=Mask())
+
+
 def add(looks, *attempts: Delivery) -> None:
     for attempt in attempts:
-        looks.deliveries.add(Entry(attempt, None, Mask()))
+        looks.deliveries.add(an_entry(attempt))
 
 
 async def get(folder, target: str, *headers: tuple[str, str]) -> httpcore2.Response:
