@@ -106,8 +106,9 @@ class Running:
         self.receiver.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Closed after this file: while its driver is there, nobody else in this thread can run a loop."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the console is not looked at: no playwright here")
     if not Path(CHROMIUM).exists():
         pytest.skip("the console is not looked at: no chromium here (apt-get install chromium)")
