@@ -58,8 +58,8 @@ async def test_nobody_listens(open_, closed_port):
 async def test_a_connection_that_is_never_made_times_out_as_such(open_, full_port):
     async with open_() as transport:
         started = anyio.current_time()
-        assert await code_of(transport, f"http://127.0.0.1:{full_port}/", 0.2) == "connect_timeout"
-        assert anyio.current_time() - started < 0.5
+        assert await code_of(transport, f"http://127.0.0.1:{full_port}/", 0.6) == "connect_timeout"
+        assert anyio.current_time() - started < 1.2
 
 
 @pytest.mark.parametrize(

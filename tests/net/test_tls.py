@@ -108,7 +108,7 @@ async def test_a_handshake_that_never_ends_is_a_connect_timeout(open_, serve):
     server = serve(lambda peer: peer.hold())
     async with open_() as transport:
         with pytest.raises(TransportError, match="connect_timeout"):
-            await transport.send(Request("POST", f"https://localhost:{server.port}/"), 0.2)
+            await transport.send(Request("POST", f"https://localhost:{server.port}/"), 0.6)
 
 
 async def test_a_client_certificate_is_shown_to_who_asks(open_, serve, authority, ca_file, tmp_path):
