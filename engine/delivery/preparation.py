@@ -33,10 +33,5 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     decoder: LineDecoder = msgspec.field(default_factory=LineDecoder)
     """For events that a function made: they have to be events still."""
 
-    @property
-    def changes_events(self) -> bool:
-        """Whether the destination sees other events than the ones that came in."""
-        return self.without_fields is not None or bool(self.inserters)
-
     def __bool__(self) -> bool:
-        return self.permits is not None or self.changes_events
+        return self.permits is not None or self.without_fields is not None or bool(self.inserters)
