@@ -45,8 +45,10 @@ class Careful:
 
     def is_suspect(self, work: Work) -> bool:
         """Whether the process may die of sending this: it did, at this place."""
-        watermark = self._cursor.watermark
-        return self.is_needed or (work.first <= watermark and watermark == self._account.standing.died_at)
+        if self.is_needed:
+            return True
+        died_at = self._account.standing.died_at
+        return died_at is not None and work.first <= died_at and died_at == self._cursor.watermark
 
     async def write_down(self, work: Work) -> None:
         """This is about to be sent: should the process die of it, the next one knows."""

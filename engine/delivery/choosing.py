@@ -106,8 +106,9 @@ class Chooser:
         return state.work(batch) if batch else self._parked(now)
 
     def _parked(self, now: float) -> Work | None:
-        plan = self._state.plan
-        ways = self._state.ways
+        if not self._state.parked:
+            return None
+        plan, ways = self._state.plan, self._state.ways
         alike = {"key": ways.parked_key} if ways.are_actions else {}
         parked = self._state.parked.take_due(now, plan.batch.max_events, plan.batch.max_bytes, **alike)
         if not parked:

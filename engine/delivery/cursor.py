@@ -144,10 +144,9 @@ class Cursor:
 
         Raises ValueError, before anything is changed, when one of them is settled already or was never taken.
         """
-        pieces = self._pieces(envelopes)
-        whole = [place.check(piece) for place, piece in pieces]
+        pieces = [(place, piece, place.check(piece)) for place, piece in self._pieces(envelopes)]
         closed = []
-        for (place, piece), is_whole in zip(pieces, whole, strict=True):
+        for place, piece, is_whole in pieces:
             place.settle(piece, is_whole)
             if not place.left and place.chunk is not None:
                 closed.append(place.chunk)

@@ -70,11 +70,11 @@ def _settle(state: DestinationState, work: Work, envelopes: Sequence[Envelope], 
         return
     _record_latency(state, envelopes, now)
     if not work.rows:
-        state.settle(envelopes)
+        state.settle(envelopes, now)
         return
     for envelope in envelopes:
         state.account.unpark(envelope.number)
-    state.progress.ring()
+    state.moved(now)
 
 
 def _record_latency(state: DestinationState, envelopes: Sequence[Envelope], now: float) -> None:
@@ -115,7 +115,7 @@ def split(state: DestinationState, work: Work, parts: Sequence[Batch], now: floa
     state.in_hand.discard(work)
     state.refund(work, now)
     for part in parts:
-        piece = Work(part, work.version, rows=work.rows_of(part))
+        piece = Work.of(part, work.version, work.rows_of(part))
         piece.history, piece.failing_since = list(work.history), work.failing_since
         piece.mark, piece.attempted, piece.counted, piece.tries = work.mark, work.attempted, work.counted, work.tries
         state.put_back(piece, now)
@@ -163,7 +163,7 @@ def park(state: DestinationState, work: Work, envelope: Envelope, failure: Failu
         return
     if not work.rows:
         parked.left = state.ways.taken_out(envelope, work.batch.action)
-        state.settle([envelope])
+        state.settle([envelope], now)
     state.park(parked, now + delay, waited_s)
 
 

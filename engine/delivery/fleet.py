@@ -177,10 +177,10 @@ class Fleet:
         for state in self._states():
             state.flushing = True
             state.alarm.ring()
+        began = self._clock.monotonic()
         async with anyio.create_task_group() as drains:
-            progress = _Progress(self._clock.monotonic())
             for state in self._states():
-                drains.start_soon(self._drain, state, progress, patience_s, is_all_in)
+                drains.start_soon(self._drain, state, began, patience_s, is_all_in)
 
     async def drain_healthy(self, deadline_s: float) -> None:
         """On a signal: as `drain`, but for destinations that work, and for `deadline_s` at most."""
@@ -188,31 +188,25 @@ class Fleet:
         longest_s = max((state.plan.timeout_s for state in self._states()), default=0.0)
         with anyio.move_on_after(deadline_s - min(longest_s, deadline_s / 2)):  # the rest is for what is in flight then
             async with anyio.create_task_group() as drains:
-                progress = _Progress(now)
                 for state in self._states():
                     state.flushing = True
                     state.alarm.ring()
-                    drains.start_soon(self._drain, state, progress, deadline_s, lambda: True, True)
+                    drains.start_soon(self._drain, state, now, deadline_s, lambda: True, True)
 
     async def _drain(
         self,
         state: DestinationState,
-        progress: _Progress,
+        began: float,
         patience_s: float,
         is_all_in: Callable[[], bool],
         healthy_only: bool = False,
     ) -> None:
         """Progress of anyone is everyone's: a destination that waits for a retry is waited for while others work."""
-        settled = state.counters.settled
         while state.counters.pending or not is_all_in():
             now = self._clock.monotonic()
-            if state.counters.settled != settled:
-                settled, progress.at = state.counters.settled, now
-            if state.opened_at is not None:
-                progress.at = max(progress.at, state.opened_at)
-            elif not state.budget.statistics().crashes:
-                progress.at = now  # it has not even begun
-            left_s = progress.at + patience_s - now
+            if state.opened_at is None and not state.budget.statistics().crashes:
+                state.moved_at = now  # it has not even begun
+            left_s = max(began, *(one.moved_at for one in self._states())) + patience_s - now
             if left_s <= 0 and not healthy_only and state.counters.pending:
                 facts = {"destination": state.plan.name, "pending": state.counters.pending, "waited_s": patience_s}
                 _log.warning("nothing moves any more: not waited for any longer", extra={"facts": facts})
@@ -281,9 +275,3 @@ def _drop_left(state: DestinationState) -> None:
     dropped = state.drop_left()
     if dropped:
         _log.warning("events were dropped", extra={"facts": {"destination": state.plan.name, "dropped": dropped}})
-
-
-class _Progress(msgspec.Struct):
-    """When anybody last got anywhere."""
-
-    at: float

@@ -46,9 +46,10 @@ def conclude(
 
     Raises ValueError, and changes nothing, if what the destination gave is no verdict on this batch.
     """
-    _check(state, work, attempted)
-    state.careful.outlived(work)
     verdict = attempted
+    if not isinstance(attempted, Delivered):
+        _check(state, work, attempted)
+    state.careful.outlived(work)
     if isinstance(attempted, Partial):
         _end_early(state, work, attempted.outcomes, now)
         verdict = Split([]) if attempted.rest is None else attempted.rest
@@ -252,14 +253,14 @@ def _outcomes(
     work.history = before
     end(state, work, delivered, "delivered", now)
     for part in [Batch(those, work.batch.action) for those in (kept, untried) if those]:
-        state.put_back(Work(part, work.version, rows=work.rows_of(part)), now)
+        state.put_back(Work.of(part, work.version, work.rows_of(part)), now)
 
 
 def _fail_alone(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
     """The user's code failed at one event of several, or at the only one: from here on it is a work of its own, with three tries."""
     _count_failed(state, failure)
     part = Batch([envelope], work.batch.action)
-    alone = Work(part, work.version, rows=work.rows_of(part))
+    alone = Work.of(part, work.version, work.rows_of(part))
     alone.history, alone.failing_since = list(work.history), work.failing_since
     alone.mark, alone.attempted = work.mark, True
     alone.tries = work.tries if len(work.batch) == 1 else 0

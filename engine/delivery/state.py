@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from itertools import compress
+from math import inf
 from operator import not_
 from typing import TypeAlias
 
@@ -82,7 +83,9 @@ class DestinationState:
         self.alarm = Alarm()
         """Wakes the actor."""
         self.progress = Alarm()
-        """Wakes whoever waits for the drain."""
+        """Wakes whoever waits for the drain, when nothing is pending any more."""
+        self.moved_at = -inf
+        """When events last came to their end here, or an actor became ready to send."""
         self.opened_at: float | None = None
         """When its connections or its sink were last ready; None until then."""
         self.flushing = False
@@ -172,7 +175,7 @@ class DestinationState:
 
     def work(self, batch: Batch, rows: Sequence[Parked] = ()) -> Work:
         """A batch from the window, or of parked events, to be attempted."""
-        return Work(self.ways.batch(batch, rows), self.plan.version, rows=rows)
+        return Work.of(self.ways.batch(batch, rows), self.plan.version, rows)
 
     # In ----------------------------------------------------------------------------------------------------------
 
@@ -194,7 +197,7 @@ class DestinationState:
         self.mailbox.skip(chunk)
         self.counters.count_dropped(len(chunk.envelopes))
         self.account.release(chunk)
-        self.progress.ring()
+        self.moved(self.clock.monotonic())
 
     def take_in(self, chunk: Chunk, now: float) -> None:
         """Scans the next chunk of the log: what is for this destination goes into the window, the rest is settled."""
@@ -208,7 +211,7 @@ class DestinationState:
         self._sort(Chunk(unsettled[0].number, unsettled, chunk.size_bytes), now)
 
     def _sort(self, chunk: Chunk, now: float) -> None:
-        chunk = self._without_culprit(chunk)
+        chunk = self._without_culprit(chunk, now)
         envelopes, reasons = chunk.envelopes, self.scan(chunk)
         if reasons is None:
             self.window.add(envelopes, now)
@@ -216,16 +219,16 @@ class DestinationState:
         self.window.add(list(compress(envelopes, map(not_, reasons))), now)
         for reason in set(filter(None, reasons)):
             self.counters.count_filtered(reason, reasons.count(reason))
-        self.settle(list(compress(envelopes, reasons)))
+        self.settle(list(compress(envelopes, reasons)), now)
 
-    def _without_culprit(self, chunk: Chunk) -> Chunk:
+    def _without_culprit(self, chunk: Chunk, now: float) -> Chunk:
         culprit = self.careful.culprit
         if culprit is None or not chunk.first <= culprit <= chunk.envelopes[-1].number:
             return chunk
         guilty = [envelope for envelope in chunk.envelopes if envelope.number == culprit]
         for envelope in guilty:
             self._condemn(envelope, [])
-            self.settle(guilty)
+            self.settle(guilty, now)
         return Chunk(chunk.first, [e for e in chunk.envelopes if e.number != culprit], chunk.size_bytes)
 
     def _condemn(self, envelope: Envelope, tries: list[Try]) -> None:
@@ -243,7 +246,7 @@ class DestinationState:
         self.counters.count_expired(missed)
         self.account.missed(gap)
         self._log_change(f"events are {gap.reason}", first=gap.first, last=gap.last, count=missed)
-        self.progress.ring()
+        self.moved(self.clock.monotonic())
 
     def expire(self, before: int, size_bytes: int) -> None:
         """The backlog is longer than it may be: what comes before number `before` and was not taken yet is given up."""
@@ -256,7 +259,7 @@ class DestinationState:
         self.account.missed(Gap(first, before - 1, "expired", self.clock.utc()))
         self.account.skipped(size_bytes)
         self._log_change("events have expired: the backlog is full", first=first, last=before - 1, count=missed)
-        self.progress.ring()
+        self.moved(self.clock.monotonic())
 
     def has_room(self, now: float) -> bool:
         """Whether another chunk should be scanned now: not while a batch is ready, or too much is parked."""
@@ -271,14 +274,20 @@ class DestinationState:
 
     # Out ---------------------------------------------------------------------------------------------------------
 
-    def settle(self, envelopes: Sequence[Envelope]) -> None:
+    def settle(self, envelopes: Sequence[Envelope], now: float) -> None:
         """These events, in ascending order, are done with here."""
         if not envelopes:
             return
         for chunk in self.cursor.settle(envelopes):
             self.account.release(chunk)
         self.account.moved()
-        self.progress.ring()
+        self.moved(now)
+
+    def moved(self, now: float) -> None:
+        """Events came to their end."""
+        self.moved_at = now
+        if not self.counters.pending:
+            self.progress.ring()
 
     def put_back(self, work: Work, due: float) -> None:
         """`work` leaves the hand for the shelf; under a new plan it is dissolved instead."""
@@ -336,7 +345,7 @@ class DestinationState:
         self.take_left()
         dropped = self.counters.pending
         self.counters.count_dropped(dropped)
-        self.progress.ring()
+        self.moved(self.clock.monotonic())
         return dropped
 
     # How it stands -----------------------------------------------------------------------------------------------
@@ -376,8 +385,7 @@ class DestinationState:
 
     def opened(self, now: float) -> None:
         """An actor is ready to send."""
-        self.opened_at = now
-        self.progress.ring()
+        self.opened_at = self.moved_at = now
 
     def account_downtime(self, now: float) -> None:
         """Keeps `down_s` up to date: call when something may have changed."""

@@ -6,6 +6,8 @@ from bisect import insort
 from collections.abc import Iterator, Sequence
 from math import inf
 
+import msgspec
+
 from ..journal.records import Try
 from ..model.batch import Batch
 from ..policy.due import seconds_left
@@ -15,64 +17,60 @@ PATIENCE = 3
 """A batch keeps its slot for so many tries; then others may go, and what becomes of them tells whose fault it was."""
 
 
-class Work:
+class Work(msgspec.Struct, eq=False):
     """A batch with its history. Two parts of a split batch are two works."""
 
-    __slots__ = (
-        "answered",
-        "attempt",
-        "attempted",
-        "batch",
-        "began",
-        "counted",
-        "crashes",
-        "due",
-        "failed_at",
-        "failing_since",
-        "history",
-        "identity",
-        "mark",
-        "passed",
-        "probes",
-        "rows",
-        "tries",
-        "version",
-    )
+    batch: Batch
+    version: str
+    """Of the plan that made it: under another one it is dissolved and batched anew."""
+    rows: dict[int, Parked] = {}
+    """The schedules of events that were parked and are due, by number: all of the batch, or none."""
+    history: list[Try] = []
+    """Its failed attempts."""
+    began: float = 0.0
+    """When the attempt under way, or the last one, began."""
+    tries: int = 0
+    """Failed attempts of this batch, whoever's fault they were."""
+    counted: int = 0
+    """Those of them that count against its events."""
+    mark: int | None = None
+    """Of `Blame`, when its tries began: a failure counts against the events if another request got through since."""
+    attempted: bool = False
+    """Whether a request with these events was sent before: the next one is a retry."""
+    attempt: int = 0
+    """Number of the attempt under way, or of the last one (`Blame.begin`)."""
+    failing_since: float = inf
+    """When the first attempt failed ..."""
+    failed_at: float = 0.0
+    """... and when the last one did."""
+    answered: bool = True
+    """Whether the receiver answered the last one, if only with an error."""
+    passed: int = 0
+    """How many tries it had when another batch last went before it, to see whose fault it is."""
+    crashes: int = 0
+    probes: int = 0
+    due: float = 0.0
+    known_as: int = 0
+    """The `identity` that it keeps, if it is what was left of another batch, or its first half."""
 
-    def __init__(self, batch: Batch, version: str, *, rows: Sequence[Parked] = ()) -> None:
-        self.batch = batch
-        self.version = version
-        """Of the plan that made it: under another one it is dissolved and batched anew."""
-        self.rows = {parked.envelope.number: parked for parked in rows}
-        """The schedules of events that were parked and are due: all of the batch, or none."""
-        self.history: list[Try] = []
-        """Its failed attempts."""
-        self.began = 0.0
-        """When the attempt under way, or the last one, began."""
-        self.tries = 0
-        """Failed attempts of this batch, whoever's fault they were."""
-        self.counted = 0
-        """Those of them that count against its events."""
-        self.mark: int | None = rows[0].mark if len(rows) == 1 else None
-        """Of `Blame`, when its tries began: a failure counts against the events if another request got through since."""
-        self.attempted = any(parked.attempts for parked in rows)
-        """Whether a request with these events was sent before: the next one is a retry."""
-        self.attempt = 0
-        """Number of the attempt under way, or of the last one (`Blame.begin`)."""
-        self.failing_since = inf
-        """When the first attempt failed ..."""
-        self.failed_at = 0.0
-        """... and when the last one did."""
-        self.answered = True
-        """Whether the receiver answered the last one, if only with an error."""
-        self.passed = 0
-        """How many tries it had when another batch last went before it, to see whose fault it is."""
-        self.crashes = 0
-        self.probes = 0
-        self.due = 0.0
-        self.identity = batch.first << 32 | len(batch)
+    @classmethod
+    def of(cls, batch: Batch, version: str, rows: Sequence[Parked] = ()) -> Work:
+        """`batch`; `rows` are the schedules of its events, if they were parked."""
+        if not rows:
+            return cls(batch, version)
+        return cls(
+            batch,
+            version,
+            rows={parked.envelope.number: parked for parked in rows},
+            mark=rows[0].mark if len(rows) == 1 else None,
+            attempted=any(parked.attempts for parked in rows),
+        )
+
+    @property
+    def identity(self) -> int:
         """Another one for every other batch of this destination. Of a split batch the first half goes on under that of the whole, so
         that one event refused in it does not look like two batches refused."""
+        return self.known_as or self.batch.first << 32 | len(self.batch)
 
     @property
     def first(self) -> int:
@@ -91,17 +89,18 @@ class Work:
 
     def shrink(self, positions: Sequence[int]) -> None:
         """It goes on with the events at `positions` only: something became of the others."""
+        self.known_as = self.identity
         self.batch = self.batch.take(positions)
         if self.rows:
             self.rows = {parked.envelope.number: parked for parked in self.rows_of(self.batch)}
 
     def parts(self) -> list[Work]:
         """Two works of half the batch each. They inherit what is known against the whole."""
-        halves = [Work(half, self.version, rows=self.rows_of(half)) for half in self.batch.split()]
+        halves = [Work.of(half, self.version, self.rows_of(half)) for half in self.batch.split()]
         for half in halves:
             half.counted, half.mark, half.attempted = self.counted, self.mark, self.attempted
             half.history, half.failing_since = list(self.history), self.failing_since
-        halves[0].identity = self.identity
+        halves[0].known_as = self.identity
         return halves
 
     def __repr__(self) -> str:

@@ -43,7 +43,7 @@ def test_the_same_batch_again_has_the_same_identity_and_no_other_has() -> None:
 def test_the_work_of_a_parked_event_is_a_repeat_and_remembers_its_last_attempt() -> None:
     event = parked(3)
     event.mark, event.attempts = 8, 2
-    again = Work(Batch([event.envelope]), "1", rows=[event])
+    again = Work.of(Batch([event.envelope]), "1", [event])
     assert (again.attempted, again.mark, again.counted) == (True, 8, 0)
 
 
