@@ -122,9 +122,9 @@ class _HttpSender:
 
     async def _send(self, request: Request, batch: Batch) -> Response:
         signed = self._sign(request, batch, self._clock.utc())
-        self._attempts.sent(batch, signed)
+        exchange = self._attempts.sent(batch, signed)
         response = await self._transport.send(signed, self._timeout_s)
-        self._attempts.answered(batch, response)
+        exchange.answered(response)
         return response
 
 

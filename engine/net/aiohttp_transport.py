@@ -43,6 +43,7 @@ from yarl import URL
 
 from ..errors import TransportError
 from ..model.exchange import Request, Response
+from .deadlines import Deadlines
 from .faults import system_error, transport_error
 from .guard import Guard, LookUp, system_look_up
 from .settings import NetSettings
@@ -118,37 +119,34 @@ class AiohttpTransport(PooledTransport):
         self._route: Callable[[str, bool], _Route] = functools.lru_cache(1024)(self._make_route)
         self._connecting: Callable[[URL], ClientRequest] = functools.lru_cache(64)(self._make_connecting)
         self._protocols: set[ResponseHandler] = set()
-        self._deadlines: set[asyncio.Timeout] = set()
-        """Of the requests in flight."""
+        self._deadlines = Deadlines()
 
     async def _exchange(self, request: Request, timeout_s: float) -> Response:
         route = self._route(request.url, request.guarded)
         head = self._head(request, route)
-        deadline = asyncio.timeout(timeout_s)
-        self._deadlines.add(deadline)
+        deadline = self._deadlines.begin(timeout_s)
         try:
-            async with deadline:
-                connection = await self._connect(route, timeout_s)
-                try:
-                    response, reusable = await self._converse(connection, request, head)
-                except BaseException:
-                    _drop(connection)
-                    raise
-                if reusable:
-                    connection.release()
-                else:
-                    _drop(connection)
-                return response
-        except TimeoutError as error:
-            if error.errno is not None:
-                raise self._translate(error) from None
+            connection = await self._connect(route, timeout_s)
+            try:
+                response, reusable = await self._converse(connection, request, head)
+            except BaseException:
+                _drop(connection)
+                raise
+            if reusable:
+                connection.release()
+            else:
+                _drop(connection)
+            return response
+        except asyncio.CancelledError:
+            if not deadline.is_why():
+                raise
             if self._closed:
                 raise TransportError("reset", "the transport was closed") from None
             raise TransportError("timeout", f"no complete response within {timeout_s:g} s") from None
         except _FOREIGN as error:
             raise self._translate(error) from None
         finally:
-            self._deadlines.discard(deadline)
+            self._deadlines.end(deadline)
 
     async def _connect(self, route: _Route, timeout_s: float) -> Connection:
         """A connection in a clean state, new or reused."""
@@ -253,8 +251,8 @@ class AiohttpTransport(PooledTransport):
     async def _close(self) -> None:
         # A connector that closes leaves those who connect to their time-out, and cancels who looks up a name or waits for a
         # connection, as if their own task had been cancelled.
-        for deadline in self._deadlines:
-            deadline.reschedule(0.0)
+        self._deadlines.expire_all()
+        self._deadlines.close()
         for connector in self._connectors.values():
             await connector.close()
 

@@ -18,10 +18,13 @@ class RecentCount:
             self._advance(bucket)
         self._counts[self._bucket % len(self._counts)] += number
 
-    def total(self, now: float) -> int:
-        """What was counted in the window that ends now."""
+    def total(self, now: float, within_s: float | None = None) -> int:
+        """What was counted in the window that ends now, or in the last `within_s` of it."""
         self.add(0, now)
-        return sum(self._counts)
+        if within_s is None:
+            return sum(self._counts)
+        steps = round(within_s * self._per_second)
+        return sum(self._counts[(self._bucket - back) % len(self._counts)] for back in range(steps))
 
     def clear(self) -> None:
         """Forgets what was counted."""

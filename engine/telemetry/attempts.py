@@ -1,6 +1,6 @@
 """What is looked at once an attempt: sizes, latencies, rates, and an entry in the delivery log. 0.02 us for each event of a batch of 500.
 
-    sender -> sent, answered -> (in hand) -> settling -> ended -> histograms, recent counts, Deliveries
+    sender -> sent -> (in hand) -> settling -> ended -> histograms, recent counts, Deliveries
 
 The times of events are looked at for one of a batch only: the others are of the same moment, more or less. Where a request takes one
 event, all this is a twentieth of it: nothing is made here that is of use only to somebody who looks.
@@ -16,7 +16,7 @@ import msgspec
 
 from ..errors import Fault
 from ..model.batch import Batch
-from ..model.exchange import Request, Response
+from ..model.exchange import Request
 from ..model.outcome import Delivered, Failure, Outcome, Rejected, Retry
 from ..policy.recent import RecentCount
 from .deliveries import Deliveries, Entry, Exchange, Result
@@ -72,8 +72,7 @@ class Attempts:
         self._deliveries = deliveries
         self.mask = Mask()
         self._under_way: dict[int, Exchange] = {}
-        self._delivered = RecentCount(RATE_OVER_S, 10)
-        self._good = RecentCount(SUCCESS_OVER_S, 12)
+        self._good = RecentCount(SUCCESS_OVER_S, 60)
         self._bad = RecentCount(SUCCESS_OVER_S, 12)
         self._ended = RecentCount(SUCCESS_OVER_S, 12)
         self._resent = 0
@@ -87,15 +86,10 @@ class Attempts:
 
     # The sender's side -------------------------------------------------------------------------------------------
 
-    def sent(self, batch: Batch, request: Request) -> None:
-        """`request` goes out for `batch`."""
-        self._under_way[batch.first] = Exchange(request)
-
-    def answered(self, batch: Batch, response: Response) -> None:
-        """What came back."""
-        exchange = self._under_way.get(batch.first)
-        if exchange is not None:
-            exchange.answered(response)
+    def sent(self, batch: Batch, request: Request) -> Exchange:
+        """`request` goes out for `batch`: what comes back is told to what this returns."""
+        self._under_way[batch.first] = exchange = Exchange(request)
+        return exchange
 
     # Settling's side ---------------------------------------------------------------------------------------------
 
@@ -138,7 +132,6 @@ class Attempts:
             self._bad.add(bad, now)
         if delivered:
             self._good.add(delivered, now)
-            self._delivered.add(delivered, now)
             last = batch.envelopes[-1]
             self._latest = getattr(last.event, "timestamp", None), last.receipt.received, utc
             if now >= self._sample_at:
@@ -184,7 +177,7 @@ class Attempts:
         """A frozen copy."""
         self._sample(now)
         return AttemptStatistics(
-            per_second=round(self._delivered.total(now) / RATE_OVER_S, 1),
+            per_second=round(self._good.total(now, RATE_OVER_S) / RATE_OVER_S, 1),
             resent=self._resent,
             lately_good=self._good.total(now),
             lately_bad=self._bad.total(now),

@@ -37,8 +37,11 @@ class Histogram:
     def record(self, value: float, count: int = 1) -> None:
         """`count` things took `value` each. Zero and less count as the smallest there is."""
         mantissa, exponent = frexp(value) if value > 0 else (0.5, -64)
-        bucket = exponent * _STEPS + int((mantissa - 0.5) * 2 * _STEPS)
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        bucket = exponent * _STEPS + int(mantissa * (2 * _STEPS)) - _STEPS
+        try:
+            self._buckets[bucket] += count
+        except KeyError:
+            self._buckets[bucket] = count
         self.count += count
         self.sum += value * count
 

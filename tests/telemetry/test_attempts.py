@@ -111,8 +111,10 @@ def test_the_log_has_what_was_sent_and_what_came_back_without_secrets(
     attempts.mask.learn(["s3cret-key"])
     body = b'{"api_key": "s3cret-key", "n": 1}'
     headers = {"Authorization": "Bearer s3cret-key", "Content-Encoding": "gzip"}
-    attempts.sent(batch, Request("POST", "https://example.com/in?key=s3cret-key", headers, gzip.compress(body)))
-    attempts.answered(batch, Response(400, {"server": "x", "set-cookie": "y"}, b"bad s3cret-key"))
+    exchange = attempts.sent(
+        batch, Request("POST", "https://example.com/in?key=s3cret-key", headers, gzip.compress(body))
+    )
+    exchange.answered(Response(400, {"server": "x", "set-cookie": "y"}, b"bad s3cret-key"))
     end(attempts, batch, Failure(Fault.EVENT, "http_400", status=400), tries=2)
     [told] = deliveries.recent()
     assert (told.destination, told.first, told.message_id, told.events, told.tries) == ("hook", 1, "m-1", 2, 2)
@@ -137,8 +139,10 @@ def test_a_token_that_a_receiver_repeats_is_masked_though_it_is_in_no_settings(
     attempts: Attempts, deliveries: Deliveries
 ) -> None:
     batch = a_batch()
-    attempts.sent(batch, Request("POST", "https://example.com/", {"Authorization": "Bearer tok-0123456789abcdef"}))
-    attempts.answered(batch, Response(401, {}, b'{"bad": "tok-0123456789abcdef"}'))
+    exchange = attempts.sent(
+        batch, Request("POST", "https://example.com/", {"Authorization": "Bearer tok-0123456789abcdef"})
+    )
+    exchange.answered(Response(401, {}, b'{"bad": "tok-0123456789abcdef"}'))
     end(attempts, batch, Failure(Fault.CONFIGURATION, "http_401", status=401))
     [told] = deliveries.recent()
     assert told.response is not None
