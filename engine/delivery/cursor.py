@@ -66,6 +66,13 @@ class _Open:
                 flags[envelope.number - first] = 1
         self.left -= len(envelopes)
 
+    def settle_one(self, number: int) -> None:
+        """`check` and `settle` of a single event: a request of its own each is what costs most."""
+        if self.flags[number - self.first]:
+            raise ValueError(f"event {number} is settled already")
+        self.flags[number - self.first] = 1
+        self.left -= 1
+
     def unsettled(self) -> list[Envelope]:
         """Those of its events; none before it has been read again."""
         if self.chunk is None:
@@ -144,14 +151,14 @@ class Cursor:
 
         Raises ValueError, before anything is changed, when one of them is settled already or was never taken.
         """
+        if len(envelopes) == 1:
+            place = self._place(envelopes[0].number)
+            place.settle_one(envelopes[0].number)
+            return self._closed([place]) if not place.left else []
         pieces = [(place, piece, place.check(piece)) for place, piece in self._pieces(envelopes)]
-        closed = []
         for place, piece, is_whole in pieces:
             place.settle(piece, is_whole)
-            if not place.left and place.chunk is not None:
-                closed.append(place.chunk)
-                self._close(place)
-        return closed
+        return self._closed([place for place, _, _ in pieces if not place.left])
 
     def unsettled(self) -> list[Envelope]:
         """Every event taken and not settled, in order."""
@@ -164,6 +171,13 @@ class Cursor:
     def __repr__(self) -> str:
         return f"<Cursor at {self.watermark}, {len(self._open)} chunks open, scan at {self.scan}>"
 
+    def _closed(self, places: Sequence[_Open]) -> list[Chunk]:
+        """The chunks of places that have nothing left: they are open no more, if they have been read."""
+        closed = [(place, place.chunk) for place in places if place.chunk is not None]
+        for place, _ in closed:
+            self._close(place)
+        return [chunk for _, chunk in closed]
+
     def _close(self, place: _Open) -> None:
         del self._open[place.first]
         self._firsts.remove(place.first)
@@ -173,17 +187,21 @@ class Cursor:
         pieces: list[tuple[_Open, Sequence[Envelope]]] = []
         start, count = 0, len(envelopes)
         while start < count:
-            number = envelopes[start].number
-            index = bisect_right(self._firsts, number) - 1
-            place = self._open.get(self._firsts[index]) if index >= 0 else None
-            if place is None or number >= place.first + place.count:
-                raise ValueError(f"event {number} is settled already, or was never taken")
+            place = self._place(envelopes[start].number)
             stop, end = count, place.first + place.count
             if envelopes[-1].number >= end:
                 stop = bisect_left(envelopes, end, start, key=_number)
             pieces.append((place, envelopes[start:stop] if stop - start < count else envelopes))
             start = stop
         return pieces
+
+    def _place(self, number: int) -> _Open:
+        """The open chunk that an event is in."""
+        index = bisect_right(self._firsts, number) - 1
+        place = self._open[self._firsts[index]] if index >= 0 else None
+        if place is None or number >= place.first + place.count:
+            raise ValueError(f"event {number} is settled already, or was never taken")
+        return place
 
 
 def _number(envelope: Envelope) -> int:

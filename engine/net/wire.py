@@ -112,10 +112,22 @@ def parse_proxy(proxy: str) -> URL:
     return parsed
 
 
+class _Names(msgspec.Struct, frozen=True):
+    """What follows from the names of a request's headers, whatever their values."""
+
+    given: frozenset[str]
+    """Those that are sent, in lower case."""
+    unsendable: tuple[str, ...]
+    framing: frozenset[str]
+    """Those that are left out, as they are written."""
+
+
 @functools.lru_cache(512)
-def _field_name(name: str) -> str | None:
-    """`name` in lower case, None if it cannot be sent. Remembered: a destination's names are the same in every request."""
-    return name.lower() if _NAME.fullmatch(name) else None
+def _names(names: tuple[str, ...]) -> _Names:
+    """Remembered: a destination's names are the same in every request."""
+    framing = frozenset(name for name in names if name.lower() in _FRAMING)
+    unsendable = tuple(name for name in names if not _NAME.fullmatch(name))
+    return _Names(frozenset(name.lower() for name in names if name not in framing), unsendable, framing)
 
 
 def header_fields(request: Request, target: Target, user_agent: str) -> list[tuple[str, str]]:
@@ -125,15 +137,13 @@ def header_fields(request: Request, target: Target, user_agent: str) -> list[tup
     """
     if request.method not in _METHODS and not _NAME.fullmatch(request.method):
         raise TransportError("invalid_request", "the method is not a token")
-    fields = []
-    given = set()
-    for name, value in request.headers.items():
-        lower = _field_name(name)
-        if lower is None or _CONTROL.search(value):
-            raise TransportError("invalid_request", f"header {name!r} has a character that cannot be sent")
-        if lower not in _FRAMING:
-            given.add(lower)
-            fields.append((name, value.strip(" \t")))
+    headers = request.headers
+    names = _names(tuple(headers))
+    if names.unsendable or _CONTROL.search("".join(headers.values())):
+        name = next(name for name, value in headers.items() if name in names.unsendable or _CONTROL.search(value))
+        raise TransportError("invalid_request", f"header {name!r} has a character that cannot be sent")
+    fields = [(name, value.strip(" \t")) for name, value in headers.items() if name not in names.framing]
+    given = names.given
     if "host" not in given:
         fields.insert(0, ("Host", target.host_field))
     if "user-agent" not in given:
