@@ -6,12 +6,17 @@ import functools
 from collections.abc import Callable
 from importlib import metadata
 
+import anyio
 import anyio.to_thread
 import sniffio
+from anyio.lowlevel import RunVar
 
 from .settings import NetSettings
 from .tls import tls_context
 from .transport import Transport
+
+_ONE_AT_A_TIME: RunVar[anyio.CapacityLimiter] = RunVar("one at a time")
+"""Of an event loop. Two hundred destinations that open together would each read the system's certificates, of which all want the same."""
 
 
 async def open_transport(settings: NetSettings) -> Transport:
@@ -21,7 +26,11 @@ async def open_transport(settings: NetSettings) -> Transport:
     `send` never blocks the loop. Raises ConfigError if a file or the proxy's address cannot be used.
     """
     load = _load_aiohttp if sniffio.current_async_library() == "asyncio" else _load_httpx
-    build = await anyio.to_thread.run_sync(load, settings)
+    try:
+        limiter = _ONE_AT_A_TIME.get()
+    except LookupError:
+        _ONE_AT_A_TIME.set(limiter := anyio.CapacityLimiter(1))
+    build = await anyio.to_thread.run_sync(load, settings, limiter=limiter)
     return build()
 
 
