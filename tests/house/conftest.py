@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import shutil
 import subprocess
@@ -38,15 +39,22 @@ def trees() -> Callable[[str], dict[Path, ast.Module]]:
     return parsed
 
 
+@functools.cache
 def parsed(folder: str) -> dict[Path, ast.Module]:
-    """The syntax tree of each Python file below a folder, by its path from the root."""
+    """The syntax tree of each Python file below a folder, by its path from the root. Read once: it takes a second."""
     paths = sorted((ROOT / folder).rglob("*.py"))
     return {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
 @pytest.fixture(scope="session")
 def imports() -> Callable[[str], list[Import]]:
-    return lambda folder: [one for path, tree in parsed(folder).items() for one in imports_of(path, tree)]
+    return imported
+
+
+@functools.cache
+def imported(folder: str) -> list[Import]:
+    """What each of these files imports, in their order."""
+    return [one for path, tree in parsed(folder).items() for one in imports_of(path, tree)]
 
 
 @pytest.fixture(scope="session")
