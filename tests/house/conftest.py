@@ -78,7 +78,22 @@ def imports_of(path: Path, tree: ast.Module) -> Iterator[Import]:
 @pytest.fixture
 def copied_tree(tmp_path: Path) -> Path:
     """What a commit of this tree would hold, committed, in a folder of its own."""
-    copy = tmp_path / "doorstep"
+    return copied(tmp_path / "doorstep")
+
+
+@pytest.fixture(scope="module")
+def one_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("shared") / "doorstep")
+
+
+@pytest.fixture
+def shared_tree(one_copy: Path) -> Iterator[Path]:
+    """The same, copied and compiled once for a whole module; what a test adds to it goes with the test."""
+    yield one_copy
+    subprocess.run(["git", "clean", "-dfq"], cwd=one_copy, timeout=30, check=True)
+
+
+def copied(copy: Path) -> Path:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
