@@ -1,7 +1,8 @@
 """The other end: a process with a path for each destination, which checks every event and fails as it is told to.
 
 `POST /NAME` takes events. `POST /control/NAME` (a `Behaviour` as JSON) says how NAME behaves from now on; a path that was never
-told is healthy. `GET /control` gives the `Counts` of all paths (JSON), `GET /control/NAME` all of one (`Arrived`, msgpack).
+told is healthy. `GET /control` gives the `Counts` of all paths (JSON), `GET /control/NAME` all of one (`Arrived`, msgpack);
+`GET /open` how many connections are open, the one that asks among them.
 
 `python -m bench.reliability.receiver SEED` prints its port and ends with its standard input.
 """
@@ -40,12 +41,15 @@ class Paths(Tally):
         self._draw = random.Random(seed).random
         self._behaviours: dict[str, Behaviour] = {}
         self._arrivals: dict[str, Arrivals] = {}
+        self.open = 0
 
     def handle(self, request: Request) -> tuple[Answer, bytes]:
         """What to do about a request, and the body of the answer."""
         _, first, *rest = request.target.split("/")
         if first == "control":
             return Answer(), self._control(request, "/".join(rest))
+        if first == "open":
+            return Answer(), b"%d" % self.open
         return self._deliver(request, first), b"{}"
 
     def _deliver(self, request: Request, name: str) -> Answer:
@@ -71,7 +75,19 @@ class Paths(Tally):
 
 
 class FaultyConnection(Connection):
-    """One that can also be closed in place of an answer."""
+    """One that is counted, and that can also be closed in place of an answer."""
+
+    def __init__(self, paths: Paths) -> None:
+        super().__init__(paths)
+        self._paths = paths
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._paths.open += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._paths.open -= 1
 
     def _obey(self, answer: Answer, body: bytes) -> None:
         if answer == RESET:

@@ -235,7 +235,6 @@ def _is_pipe(fd: int) -> bool:
 
 def _tune_collector() -> None:
     """What is there now stays: 4.5 us an event become 3.4, because the collector looks at the few new objects only, and seldom."""
-    gc.collect()
     gc.freeze()
     _glibc("malloc_trim", 0)  # 2 MiB, of what was used to import
     gc.set_threshold(50_000, 50, 100)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,13 +20,6 @@ _ISO = re.compile(
     (?:(?:T|t|\s+)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?\s*(Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?\s*""",
     re.VERBOSE | re.ASCII,
 )
-_IN_WORDS = re.compile(
-    r"""\s*(?:[A-Za-z]{3,9},?\s+)?
-    (?:(?P<day>\d{1,2})\s+(?P<month>[A-Za-z]{3,9})|(?P<month2>[A-Za-z]{3,9})\s+(?P<day2>\d{1,2})),?\s+(?P<year>\d{4})
-    (?:\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*(?:GMT(?=[+-]))?(Z|UTC|GMT|[+-]\d{2}:?\d{2})?(?:\s*\(.*\))?)?\s*""",
-    re.VERBOSE | re.ASCII,
-)
-"""`Tue, 05 Mar 2024 10:20:30 GMT` (RFC 2822), `Tue Mar 05 2024 10:20:30 GMT+0000 (UTC)` (JavaScript), `March 5, 2024`."""
 _NUMBER = re.compile(r"\s*[+-]?\d+(?:\.\d+)?\s*", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?", re.ASCII)
 _SCALES = ((10**11, 10**6), (10**14, 10**3), (10**17, 1))
@@ -68,7 +62,7 @@ def _from_parts(year: str, month: str, day: str, *time: str | None) -> int | Non
 
 
 def _from_words(text: str) -> int | None:
-    match = _IN_WORDS.fullmatch(text)
+    match = _in_words().fullmatch(text)
     if match is None:
         return None
     months = [name for name in _MONTHS if name.lower().startswith((match["month"] or match["month2"]).lower())]
@@ -76,6 +70,20 @@ def _from_words(text: str) -> int | None:
         return None
     month = str(_MONTHS.index(months[0]) + 1)
     return _from_parts(match["year"], month, match["day"] or match["day2"], *match.groups()[5:])
+
+
+@cache
+def _in_words() -> re.Pattern[str]:
+    """`Tue, 05 Mar 2024 10:20:30 GMT` (RFC 2822), `Tue Mar 05 2024 10:20:30 GMT+0000 (UTC)` (JavaScript), `March 5, 2024`.
+
+    Compiled when it is first needed: that takes 4 ms, and nearly all moments are in ISO 8601.
+    """
+    return re.compile(
+        r"""\s*(?:[A-Za-z]{3,9},?\s+)?
+        (?:(?P<day>\d{1,2})\s+(?P<month>[A-Za-z]{3,9})|(?P<month2>[A-Za-z]{3,9})\s+(?P<day2>\d{1,2})),?\s+(?P<year>\d{4})
+        (?:\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*(?:GMT(?=[+-]))?(Z|UTC|GMT|[+-]\d{2}:?\d{2})?(?:\s*\(.*\))?)?\s*""",
+        re.VERBOSE | re.ASCII,
+    )
 
 
 def _from_text(text: str) -> int | None:

@@ -57,7 +57,7 @@ class Acme(RequestDestination[AcmeSettings]):
         return Request("POST", self.settings.url, {}, b"")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return Catalogue({"acme": Found("acme", "builtin", lambda: Acme), "broken": Found("broken", "acme 1.0", _broken)})
 

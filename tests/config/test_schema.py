@@ -20,6 +20,7 @@ from msgspec import inspect
 HOOK = '[destinations.hook]\ntype = "acme"\nsettings = { url = "https://acme.example" }\n'
 
 
+@functools.cache
 def validator(catalogue: Catalogue) -> Any:
     jsonschema = pytest.importorskip("jsonschema")
     schema = config_schema(catalogue)
@@ -150,11 +151,6 @@ def real_catalogue() -> Catalogue:
     return Catalogue.discover()
 
 
-@functools.cache
-def real_validator() -> Any:
-    return validator(real_catalogue())
-
-
 OPTIONAL = {
     "integration": '"Mine"',
     "enabled": "false",
@@ -194,7 +190,7 @@ def test_any_subset_of_the_optional_keys_loads_and_is_valid(chosen: set[str]) ->
         f'[engine]\ndurability = "{durability}"\n'
         '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://acme.example" }\n'
     ) + "".join(f"{key} = {OPTIONAL[key]}\n" for key in sorted(chosen))
-    assert real_validator().is_valid(tomllib.loads(text))
+    assert validator(real_catalogue()).is_valid(tomllib.loads(text))
     destination = load_config(text=text, environ={}, catalogue=real_catalogue()).destinations["hook"]
     assert isinstance(destination, msgspec.Struct)
     assert destination.enabled is ("enabled" not in chosen)

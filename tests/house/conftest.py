@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import shutil
 import subprocess
@@ -38,15 +39,22 @@ def trees() -> Callable[[str], dict[Path, ast.Module]]:
     return parsed
 
 
+@functools.cache
 def parsed(folder: str) -> dict[Path, ast.Module]:
-    """The syntax tree of each Python file below a folder, by its path from the root."""
+    """The syntax tree of each Python file below a folder, by its path from the root. Read once: it takes a second."""
     paths = sorted((ROOT / folder).rglob("*.py"))
     return {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
 
 @pytest.fixture(scope="session")
 def imports() -> Callable[[str], list[Import]]:
-    return lambda folder: [one for path, tree in parsed(folder).items() for one in imports_of(path, tree)]
+    return imported
+
+
+@functools.cache
+def imported(folder: str) -> list[Import]:
+    """What each of these files imports, in their order."""
+    return [one for path, tree in parsed(folder).items() for one in imports_of(path, tree)]
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +78,22 @@ def imports_of(path: Path, tree: ast.Module) -> Iterator[Import]:
 @pytest.fixture
 def copied_tree(tmp_path: Path) -> Path:
     """What a commit of this tree would hold, committed, in a folder of its own."""
-    copy = tmp_path / "doorstep"
+    return copied(tmp_path / "doorstep")
+
+
+@pytest.fixture(scope="module")
+def one_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("shared") / "doorstep")
+
+
+@pytest.fixture
+def shared_tree(one_copy: Path) -> Iterator[Path]:
+    """The same, copied and compiled once for a whole module; what a test adds to it goes with the test."""
+    yield one_copy
+    subprocess.run(["git", "clean", "-dfq"], cwd=one_copy, timeout=30, check=True)
+
+
+def copied(copy: Path) -> Path:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -13,13 +13,13 @@ from doorstep.engine.scaffold import Kind
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_a_new_destination_is_one_new_folder_that_works(
-    copied_tree: Path, plain_environment: dict[str, str], kind: str
+    shared_tree: Path, plain_environment: dict[str, str], kind: str
 ) -> None:
     def python(*arguments: str) -> str:
-        environment = plain_environment | {"PYTHONPATH": "_dev", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = plain_environment | {"PYTHONPATH": "_dev", "PYTHONPYCACHEPREFIX": f"{shared_tree}-compiled"}
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
-            cwd=copied_tree,
+            cwd=shared_tree,
             env=environment,
             capture_output=True,
             text=True,
@@ -30,12 +30,12 @@ def test_a_new_destination_is_one_new_folder_that_works(
         return done.stdout
 
     made = python("doorstep.engine.cli", "new", "destination", "acme", "--kind", kind)
-    assert made.splitlines()[0] == f"made {copied_tree / 'destinations' / 'acme'}"
+    assert made.splitlines()[0] == f"made {shared_tree / 'destinations' / 'acme'}"
     tested = python("pytest", "-q", "-p", "no:cacheprovider", "destinations/acme")
     assert " passed" in tested.splitlines()[-1]
     listed = python("doorstep.engine.cli", "catalogue").splitlines()
     assert "acme" in [line.split()[0] for line in listed]
-    assert changed_files(copied_tree) == ["?? destinations/acme/"]
+    assert changed_files(shared_tree) == ["?? destinations/acme/"]
 
 
 def changed_files(tree: Path) -> list[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
+import threading
+import time
 from array import array
 from pathlib import Path
 
@@ -151,3 +154,29 @@ def refuse_one(play: Stage) -> None:
     play.settle()
     play.drained(["one"])
     play.drained(["picky"], without=1)
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_repeat_is_laid_to_its_kill_however_late_the_receiver_hears_what_the_dead_engine_had_sent() -> None:
+    with stage(Engine(), [Hook(name="one")]) as play:
+        play.doorstep.start()
+        producer = play.produce(5000)
+        play.ready(producer)
+        play.until(lambda: play.receiver.counts("one")[0].events > 0, 10, "the first delivery")
+        killed_with_requests_unheard(play, deaf_s=1.0)
+        play.ready(producer)
+        play.settle()
+        play.drained()
+        account = play.accounts()["one"]
+    assert account.sound, account
+    assert account.repeats.provoked > 0
+
+
+def killed_with_requests_unheard(play: Stage, deaf_s: float) -> None:
+    """The receiver stands still from before the kill until the next engine would long have been started, were it not waited for."""
+    os.kill(play.receiver.pid, signal.SIGSTOP)
+    time.sleep(0.2)  # real processes: within this time the engine has sent all that may be under way
+    hears_again = threading.Timer(deaf_s, os.kill, [play.receiver.pid, signal.SIGCONT])
+    hears_again.start()
+    play.kill()
+    hears_again.join()
