@@ -17,7 +17,7 @@ import msgspec
 from ..errors import Fault
 from ..model.batch import Batch
 from ..model.exchange import Request, Response
-from ..model.outcome import Delivered, Failure, Outcome, Rejected, Retry
+from ..model.outcome import Delivered, Failure, Outcome, Rejected, Reported, Retry
 from ..policy.recent import RecentCount
 from .counters import ACTIONS, OTHER
 from .deliveries import Deliveries, Entry, Exchange, Result
@@ -38,6 +38,10 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
 
     resent: int = 0
     """Events in attempts that repeated an earlier one: so many may have arrived twice, at most."""
+    sent: int = 0
+    """What was in requests whose answer says how much of it was taken, in the receiver's own unit ..."""
+    taken: int = 0
+    """... and how much that was."""
     batch_events: Distribution = Distribution()
     queue_s: Distribution = Distribution()
     """From accepted to the beginning of the attempt."""
@@ -77,10 +81,10 @@ class AttemptStatistics(msgspec.Struct, frozen=True, kw_only=True):
 class _Measured:
     """Of one action."""
 
-    __slots__ = ("attempt_s", "batch_events", "queue_s", "resent")
+    __slots__ = ("attempt_s", "batch_events", "queue_s", "resent", "sent", "taken")
 
     def __init__(self) -> None:
-        self.resent = 0
+        self.resent = self.sent = self.taken = 0
         self.batch_events, self.queue_s, self.attempt_s = Histogram(), Histogram(), Histogram()
 
     @classmethod
@@ -89,6 +93,8 @@ class _Measured:
         total = cls()
         for one in several:
             total.resent += one.resent
+            total.sent += one.sent
+            total.taken += one.taken
             total.batch_events.add(one.batch_events)
             total.queue_s.add(one.queue_s)
             total.attempt_s.add(one.attempt_s)
@@ -98,6 +104,8 @@ class _Measured:
         """A frozen copy."""
         return Measures(
             resent=self.resent,
+            sent=self.sent,
+            taken=self.taken,
             batch_events=self.batch_events.distribution(BATCH_BOUNDS),
             queue_s=self.queue_s.distribution(LATENCY_BOUNDS_S),
             attempt_s=self.attempt_s.distribution(LATENCY_BOUNDS_S),
@@ -136,6 +144,12 @@ class Attempts:
         exchange = self._under_way.get(batch.first)
         if exchange is not None:
             exchange.answered(response)
+
+    def reported(self, batch: Batch, report: Reported) -> None:
+        """How much the receiver says it took."""
+        measured = self._of(batch.action)
+        measured.sent += report.sent
+        measured.taken += report.taken
 
     # Settling's side ---------------------------------------------------------------------------------------------
 
@@ -199,15 +213,16 @@ class Attempts:
 
     def _measure(self, batch: Batch, began: float, now: float, again: bool) -> None:
         events = len(batch)
-        measured = self._measured.get(batch.action)
-        if measured is None:
-            name = batch.action if len(self._measured) < ACTIONS else OTHER
-            measured = self._measured.setdefault(name, _Measured())
+        measured = self._measured.get(batch.action) or self._of(batch.action)
         measured.batch_events.record(events)
         measured.queue_s.record(began - batch.envelopes[0].receipt.accepted, events)
         measured.attempt_s.record(now - began)
         if again:
             measured.resent += events
+
+    def _of(self, action: str) -> _Measured:
+        name = action if action in self._measured or len(self._measured) < ACTIONS else OTHER
+        return self._measured.setdefault(name, _Measured())
 
     def _sample(self, now: float) -> None:
         if self._latest is None:

@@ -283,6 +283,18 @@ ACTION = (
         "doorstep_attempt_seconds", "histogram", "How long an attempt took.", read=lambda a: _one(a.measures.attempt_s)
     ),
     ActionRow(
+        "doorstep_receiver_counted_records",
+        "counter",
+        "What was in requests whose answer says how much of it was taken: events, contacts, or what the receiver calls a record.",
+        read=lambda a: _one(a.measures.sent if a.measures.sent else None),
+    ),
+    ActionRow(
+        "doorstep_receiver_taken_records",
+        "counter",
+        "How much of that it says it took.",
+        read=lambda a: _one(a.measures.taken if a.measures.sent else None),
+    ),
+    ActionRow(
         "doorstep_action_events",
         "counter",
         "Events that an action is done with: `delivered`, `filtered` or `dead`. One that several actions want counts in each.",

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from .attempts import Measures
 from .histogram import Distribution
 from .observation import ActionObservation, Observation
 from .process import ProcessStatistics
@@ -70,6 +71,7 @@ def destination_as_json(one: Observation, summary: Mapping[str, Any] | None = No
         "dead_by_class": {fault: dict(reasons) for fault, reasons in one.statistics.dead_classes.items()},
         "failed": dict(one.statistics.failed),
         "resent": attempts.measures.resent,
+        "reported": _reported(attempts.measures),
         "newest_event_at": attempts.newest_at,
         "queue_ms": _milliseconds(attempts.measures.queue_s),
         "attempt_ms": _milliseconds(attempts.measures.attempt_s),
@@ -102,10 +104,16 @@ def _action_as_json(one: ActionObservation) -> dict[str, Any]:
         "failed": dict(numbers.failed),
         "done": dict(numbers.done),
         "resent": one.measures.resent,
+        "reported": _reported(one.measures),
         "batch_events": _mean(one.measures.batch_events),
         "queue_ms": _milliseconds(one.measures.queue_s),
         "attempt_ms": _milliseconds(one.measures.attempt_s),
     }
+
+
+def _reported(measures: Measures) -> dict[str, int] | None:
+    """What receivers count themselves; None where they say nothing."""
+    return {"sent": measures.sent, "taken": measures.taken} if measures.sent else None
 
 
 def _milliseconds(seconds: Distribution) -> dict[str, float | None]:

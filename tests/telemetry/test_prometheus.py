@@ -42,7 +42,7 @@ def a_report() -> Report:
     sizes.record(500, 2)
     sizes.record(7)
     statistics = counters.statistics(parked={"": 1}, state="open")
-    measures = Measures(batch_events=sizes.distribution((1.0, 10.0, 500.0, 1000.0)))
+    measures = Measures(sent=500, taken=498, batch_events=sizes.distribution((1.0, 10.0, 500.0, 1000.0)))
     hook = Observation(
         statistics=statistics,
         lag=Lag(8, 61.5),
@@ -89,6 +89,8 @@ def lines(accept: str = "") -> list[str]:
         'doorstep_delivered_events_total{action="",destination="hook"} 90.0',
         'doorstep_delivered_events_total{action="order",destination="hook"} 30.0',
         'doorstep_action_events_total{action="order",destination="hook",result="delivered"} 31.0',
+        'doorstep_receiver_counted_records_total{action="",destination="hook"} 500.0',
+        'doorstep_receiver_taken_records_total{action="",destination="hook"} 498.0',
         'doorstep_attempts_total{action="",destination="hook"} 12.0',
         'doorstep_attempts_total{action="order",destination="hook"} 1.0',
         'doorstep_retried_attempts_total{action="",destination="hook"} 2.0',
@@ -112,6 +114,7 @@ def test_prometheus_is_told(line: str) -> None:
 
 def test_what_nobody_knows_is_left_out() -> None:
     assert not [line for line in lines() if line.startswith(("doorstep_limiter_events", "doorstep_newest_"))]
+    assert not [line for line in lines() if line.startswith('doorstep_receiver_taken_records_total{action="order"')]
 
 
 def test_open_metrics_is_spoken_to_whoever_prefers_it() -> None:
@@ -132,6 +135,31 @@ def test_names_are_as_prometheus_wants_them() -> None:
 
 def test_labels_are_few_and_bounded() -> None:
     assert {label for row in ROWS for label in row.labels} == {"reason", "class", "state", "result"}
+
+
+def labels_by_sample() -> dict[str, set[str]]:
+    """Every name that can be queried, with the labels that it has."""
+    found: dict[str, set[str]] = {}
+    for rows, whose in ((ENGINE, ()), (DESTINATION, ("destination",)), (ACTION, ("destination", "action"))):
+        for row in rows:
+            found[row.full_name] = {*whose, *row.labels}
+            if row.kind == "histogram":
+                found |= {f"{row.name}_{part}": {*whose, *row.labels} for part in ("sum", "count")}
+                found[f"{row.name}_bucket"] = {*whose, *row.labels, "le"}
+    return found
+
+
+def test_the_page_about_metrics_names_none_that_there_is_not_and_asks_by_labels_that_there_are(root: Path) -> None:
+    page = (root / "docs" / "metrics.md").read_text(encoding="utf-8")
+    samples = labels_by_sample()
+    assert set(re.findall(r"doorstep_[a-z_]*[a-z]\b(?!_)", page)) - {"doorstep_event_to"} <= set(samples)
+    questions = re.findall(r"```promql\n(.*?)```", page, re.DOTALL)
+    assert len(questions) == 5
+    for question in questions:
+        asked = re.findall(r"by \(([a-z, ]+)\) \((?:\w+\()?(doorstep_[a-z_]+)", question)
+        assert asked, question
+        for labels, name in asked:
+            assert set(labels.split(", ")) <= samples[name], (name, labels)
 
 
 def test_the_page_about_metrics_is_written_from_the_table(root: Path) -> None:
