@@ -35,7 +35,7 @@ durability = "memory"
 type = "webhook"
 settings = { url = "http://127.0.0.1:9/" }
 """
-_HOOKS = ("sent", "answered", "ended", "lost")
+_HOOKS = ("sent", "answered", "reported", "ended", "lost")
 
 
 def declare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

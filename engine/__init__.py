@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from .ingress.http.mounted import tracking_app
     from .model import Rejection
     from .pipeline import Acceptance
-    from .telemetry import DestinationStatistics, Latency, Statistics
+    from .telemetry import ActionStatistics, DestinationStatistics, Latency, Statistics
 
 __all__ = [
     "Acceptance",
+    "ActionStatistics",
     "Changes",
     "Clock",
     "Closed",
@@ -58,7 +59,7 @@ _HOMES = {
     ".ingress.http.mounted": ("tracking_app",),
     ".model": ("Rejection",),
     ".pipeline": ("Acceptance",),
-    ".telemetry": ("DestinationStatistics", "Latency", "Statistics"),
+    ".telemetry": ("ActionStatistics", "DestinationStatistics", "Latency", "Statistics"),
 }
 
 

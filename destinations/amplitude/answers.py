@@ -24,6 +24,7 @@ from doorstep.engine.sdk import (
     Request,
     Response,
     Retry,
+    reported,
     verdict_by_status,
 )
 
@@ -53,8 +54,12 @@ def read(response: Response) -> Delivered | Failure:
     return verdict
 
 
-def converse(items: Sequence[Item], request: Callable[[Sequence[Item]], Request]) -> Exchange:
-    """Sends `items`, without those that are named, until the others are taken."""
+def converse(
+    items: Sequence[Item],
+    request: Callable[[Sequence[Item]], Request],
+    records: Callable[[Sequence[Item]], int] = len,
+) -> Exchange:
+    """Sends `items`, without those that are named, until the others are taken; `records` says how many events of Amplitude's some are."""
     outcomes: dict[int, Outcome] = {}
     rest = list(items)
     for _ in range(MOST_ROUNDS):
@@ -71,7 +76,8 @@ def converse(items: Sequence[Item], request: Callable[[Sequence[Item]], Request]
         if not named:
             return verdict  # nothing was taken: all of it again
         outcomes |= {item.position: Retry("refused_with_others", verdict.after) for item in rest}
-    return [outcomes.get(item.position, DELIVERED) for item in items]
+    each = [outcomes.get(item.position, DELIVERED) for item in items]
+    return reported(each, records(rest), _said(response).get("events_ingested")) if rest else each
 
 
 def _named(response: Response, items: Sequence[Item]) -> dict[int, Outcome]:

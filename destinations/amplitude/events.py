@@ -204,6 +204,9 @@ class LogPurchase(LogEvent):
                 made.append(self.product(fields, order, name, nth, product, apart))
         return made
 
+    def exchange(self, items: Sequence[Item]) -> Exchange:
+        return (yield from converse(items, self.request, _records))
+
     def product(
         self, fields: dict[str, Any], order: dict[str, Any], name: str, nth: int, product: dict[str, Any], apart: bool
     ) -> dict[str, Any]:
@@ -226,6 +229,11 @@ class LogPurchase(LogEvent):
     @staticmethod
     def _typed(revenue: dict[str, Any]) -> dict[str, Any]:
         return {"revenueType": "Purchase", **revenue} if revenue else {}
+
+
+def _records(items: Sequence[Item]) -> int:
+    """As many as `build` made of them."""
+    return sum(1 + (len(one.fields.get("products", ())) if one.fields.get("product_event") else 0) for one in items)
 
 
 def _number(value: Any) -> float | None:

@@ -62,6 +62,15 @@ def test_events_are_taken_out_one_by_one_where_only_the_first_is_named() -> None
     assert asked[-1] == ["m-0", "m-2", "m-5"]
 
 
+def test_what_amplitude_drops_without_a_word_shows_in_its_count() -> None:
+    answers = [
+        Response(400, {}, b'{"events_with_invalid_fields":{"time":[0]}}'),
+        Response(200, {}, b'{"code":200,"events_ingested":3}'),
+    ]
+    [sent] = Tester(Amplitude, SETTINGS).run(*numbered(5), answer=lambda request: answers.pop(0))
+    assert (sent.outcomes[1:], sent.report) == ([DELIVERED] * 4, (4, 3)), "what was refused before is in no count"
+
+
 def test_what_is_refused_again_and_again_comes_later() -> None:
     answer = Response(400, {}, b'{"events_with_invalid_fields":{"time":[0]}}')
     [sent] = Tester(Amplitude, SETTINGS).run(*numbered(15), answer=lambda request: answer)

@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 from doorstep.engine.sdk import Failure, Fault, Outcome, Rejected, Response, verdict_by_status
 
+ARRAYS = ("attributes", "events", "purchases")
+"""What /users/track takes, and counts in its answer."""
+
 
 def read_answer(response: Response, owners: Mapping[str, Sequence[int]]) -> Failure | dict[int, Outcome]:
     """The fate of the whole request, or what of it was refused, by position.
@@ -32,6 +35,17 @@ def read_answer(response: Response, owners: Mapping[str, Sequence[int]]) -> Fail
             return Failure(Fault.EVENT, "refused", status=response.status, detail=_words(error))
         refused[owner] = Rejected("refused", _words(error))
     return refused
+
+
+def processed(body: bytes) -> int | None:
+    """How many objects of all kinds were taken; None if it does not say."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    counts = [found.get(f"{array}_processed") for array in ARRAYS] if isinstance(found, dict) else []
+    told = [count for count in counts if type(count) is int and count >= 0]
+    return sum(told) if told else None
 
 
 def _errors(body: bytes) -> list[Any]:

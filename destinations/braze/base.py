@@ -20,13 +20,12 @@ from doorstep.engine.sdk import (
     Secret,
     Settings,
     Verdict,
+    reported,
     url_problem,
 )
 from msgspec import Meta
 
-from .answers import read_answer
-
-ARRAYS = ("attributes", "events", "purchases")
+from .answers import ARRAYS, processed, read_answer
 
 
 class BrazeSettings(Settings, frozen=True):
@@ -117,6 +116,7 @@ class TrackAction(BrazeAction):
         """One request as a rule; more where events make several objects each. What was taken is not sent again."""
         outcomes: list[Outcome] = [DELIVERED] * len(items)
         groups = list(_grouped(items, self.settings.max_objects))
+        taken: list[int | None] = []
         for number, group in enumerate(groups):
             response = yield self.post(_body(group))
             found = read_answer(response, _owners(group))
@@ -126,9 +126,12 @@ class TrackAction(BrazeAction):
                 for one in (one for later in groups[number:] for one in later):
                     outcomes[one.owner] = Retry(found.reason, found.after)
                 return outcomes
+            taken.append(processed(response.body))
             for owner, outcome in found.items():
                 outcomes[owner] = outcome
-        return outcomes if any(outcome is not DELIVERED for outcome in outcomes) else DELIVERED
+        told = [(len(group), count) for group, count in zip(groups, taken, strict=True) if count is not None]
+        verdict = outcomes if any(outcome is not DELIVERED for outcome in outcomes) else DELIVERED
+        return reported(verdict, sum(sent for sent, _ in told), sum(count for _, count in told)) if told else verdict
 
 
 _read = msgspec.json.Decoder(_Objects).decode

@@ -93,6 +93,14 @@ def test_an_error_of_nobody_makes_the_batch_smaller_until_it_is_somebodys(index:
     assert single.outcomes == [Rejected("refused", "'name' is required")]
 
 
+def test_what_braze_took_of_all_requests_of_an_order_is_added_up() -> None:
+    counts = [b'{"message":"success","purchases_processed":%d}' % count for count in (75, 75, 9)]
+    [sent] = run(order(1, 160), answers=[Response(201, {}, count) for count in counts])
+    assert (sent.verdict, sent.report) == (DELIVERED, (160, 159))
+    [queued] = run(order(1, 2), answers=[Response(201, {}, b'{"message":"queued"}')])
+    assert (queued.verdict, queued.report) == (DELIVERED, None)
+
+
 def test_a_request_has_at_most_75_objects_and_an_order_is_not_torn() -> None:
     [sent] = run(order(1, 40), order(2, 40), order(3, 35), answers=[OK] * 2)
     assert [len(msgspec.json.decode(request.body)["purchases"]) for request in sent.requests] == [40, 75]

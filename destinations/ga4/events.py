@@ -13,15 +13,17 @@ from urllib.parse import quote
 
 import msgspec
 from doorstep.engine.sdk import (
+    DELIVERED,
     Action,
     Envelope,
     Failure,
     Fault,
     Item,
+    Judgement,
     Request,
     Response,
     ValidationError,
-    Verdict,
+    reported,
     verdict_by_status,
 )
 
@@ -69,11 +71,11 @@ class Event(Action[Ga4Settings]):
         body = b'%b,"events":[%b]}' % (user[:-1], b",".join(item.body for item in items))
         return Request("POST", url, _JSON, body)
 
-    def verdict(self, response: Response, items: Sequence[Item]) -> Verdict:
+    def verdict(self, response: Response, items: Sequence[Item]) -> Judgement:
         verdict = verdict_by_status(response)
         if not self.settings.validate_only or isinstance(verdict, Failure):
             return verdict
-        return _validated(response) or verdict
+        return _validated(response, len(items))
 
     def _own_name(self, fields: dict[str, Any]) -> str:
         name = fields["name"].lower() if fields.get("lowercase") else fields["name"]
@@ -112,14 +114,17 @@ def _worth(listed: Sequence[Mapping[str, Any]]) -> float:
     return round(float(sum(item.get("price", 0) * item.get("quantity", 1) for item in listed)), 6)
 
 
-def _validated(response: Response) -> Failure | None:
-    """What the validation server found."""
+def _validated(response: Response, sent: int) -> Judgement:
+    """What the validation server found, of all events together: it says of which in words alone."""
     try:
-        [worst, *_] = msgspec.json.decode(response.body, type=_Validation).validation_messages
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
-        return None
-    detail = f"{worst.field_path}: {worst.description}"
-    return Failure(Fault.EVENT, worst.validation_code.lower(), status=response.status, detail=detail)
+        messages = msgspec.json.decode(response.body, type=_Validation).validation_messages
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return DELIVERED
+    if not messages:
+        return reported(DELIVERED, sent, sent)
+    detail = f"{messages[0].field_path}: {messages[0].description}"
+    failure = Failure(Fault.EVENT, messages[0].validation_code.lower(), status=response.status, detail=detail)
+    return reported(failure, sent, 0)
 
 
 class _Message(msgspec.Struct, rename="camel"):
@@ -129,4 +134,4 @@ class _Message(msgspec.Struct, rename="camel"):
 
 
 class _Validation(msgspec.Struct, rename="camel"):
-    validation_messages: list[_Message] = []
+    validation_messages: list[_Message]

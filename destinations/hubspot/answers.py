@@ -59,6 +59,8 @@ class Done(msgspec.Struct, frozen=True):
     outcomes: list[Outcome]
     ids: dict[str, str]
     """HubSpot's id of each record, by trace id."""
+    taken: int
+    """How many results there are: records whose identifier HubSpot took, and knows now."""
 
 
 def judged(response: Response, count: int = 1) -> Delivered | Failure | list[Outcome]:
@@ -94,7 +96,7 @@ def batch_done(response: Response, items: Sequence[Item]) -> Done | Verdict:
     ids = {result.objectWriteTraceId: result.id for result in answer.results}
     refused = {trace: error for error in answer.errors for trace in error.context.get("objectWriteTraceId", ())}
     if not answer.errors and len(answer.results) == len(items):
-        return Done([DELIVERED] * len(items), ids)
+        return Done([DELIVERED] * len(items), ids, len(items))
     outcomes: list[Outcome] = []
     for item in items:
         trace = item.envelope.key
@@ -104,7 +106,7 @@ def batch_done(response: Response, items: Sequence[Item]) -> Done | Verdict:
             outcomes.append(DELIVERED)
         else:  # neither done nor refused: in halves until it is alone. What was done may be done again.
             return Failure(Fault.EVENT, "nothing_done", status=response.status, detail=_words(answer.errors))
-    return Done(outcomes, ids)
+    return Done(outcomes, ids, min(len(answer.results), len(items)))
 
 
 def _outcome(error: _Error) -> Outcome:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from doorstep.engine.sdk import DELIVERED, Envelope, Exchange, Failure, Fault, Field, Item, Outcome
+from doorstep.engine.sdk import (
+    DELIVERED,
+    Envelope,
+    Exchange,
+    Failure,
+    Fault,
+    Field,
+    Item,
+    Outcome,
+    Request,
+    Response,
+    Verdict,
+    reported,
+)
 
 from .answers import Done, batch_done, judged
 from .calls import HUNDRED, Call, by, email_from, rounds, together, whole
@@ -79,21 +92,23 @@ class UpsertCompany(Call):
     def exchange(self, items: Sequence[Item]) -> Exchange:
         """The companies, the contacts, and then who belongs where; each round has each company and each contact once."""
         outcomes: dict[int, Outcome] = {}
+        taken = 0
         for part in rounds(items, keys):
             done = batch_done((yield self.ask_for_all(self.settings.objects("companies/batch/upsert"), part)), part)
             if not isinstance(done, Done):
                 return whole(done, items)
             outcomes |= {item.position: one for item, one in zip(part, done.outcomes, strict=True)}
+            taken += done.taken
             members = [item for item in part if outcomes[item.position] is DELIVERED and is_member(item)]
             if members:
                 verdict = yield from self.associate(members, done.ids, outcomes)
                 if verdict is not DELIVERED:
                     return whole(verdict, items)
-        return together(items, outcomes)
+        return reported(together(items, outcomes), len(items), taken)
 
     def associate(
         self, members: Sequence[Item], companies: Mapping[str, str], outcomes: dict[int, Outcome]
-    ) -> Exchange:
+    ) -> Generator[Request, Response, Verdict]:
         """Associates contacts with companies whose ids are known; notes in `outcomes` which contacts HubSpot refuses."""
         inputs = [
             {

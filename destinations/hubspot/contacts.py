@@ -20,6 +20,7 @@ from doorstep.engine.sdk import (
     Response,
     ValidationError,
     Verdict,
+    reported,
 )
 
 from .answers import Done, batch_done, judged
@@ -92,12 +93,14 @@ class UpsertContact(Call):
     def exchange(self, items: Sequence[Item]) -> Exchange:
         """HubSpot refuses a batch with a contact twice in it: the later one goes in another request."""
         outcomes: dict[int, Outcome] = {}
+        taken = 0
         for part in rounds(items, lambda item: [address(item.fields["email"]), ("trace", item.envelope.key)]):
             done = batch_done((yield self.ask_for_all(self.settings.objects("contacts/batch/upsert"), part)), part)
             if not isinstance(done, Done):
                 return whole(done, items)
             outcomes |= {item.position: one for item, one in zip(part, done.outcomes, strict=True)}
-        return together(items, outcomes)
+            taken += done.taken
+        return reported(together(items, outcomes), len(items), taken)
 
 
 def deleted(response: Response) -> Verdict:

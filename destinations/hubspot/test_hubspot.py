@@ -89,7 +89,7 @@ def test_a_contact_that_is_twice_in_a_batch_goes_in_two_requests_in_order() -> N
         {"phone": "2"},
         {"phone": "3"},
     ]
-    assert sent.verdict == DELIVERED
+    assert (sent.verdict, sent.report) == (DELIVERED, (5, 5))
 
 
 def test_rounds_never_have_a_key_twice_and_keep_the_order() -> None:
@@ -111,6 +111,7 @@ def test_only_the_items_that_are_refused_are_given_up() -> None:
         answer=lambda request: Response(207, {}, msgspec.json.encode(body)),
     )
     assert sent.verdict == [DELIVERED, Rejected("refused", "VALIDATION_ERROR: no such property"), Retry("rate_limits")]
+    assert sent.report == (3, 1)
 
 
 def test_a_success_in_which_nothing_was_done_is_none() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from doorstep.engine.sdk import Failure, Fault, Response, Verdict, verdict_by_status
+from doorstep.engine.sdk import Failure, Fault, Judgement, Response, Verdict, reported, verdict_by_status
 
 _TRANSIENT = {1, 2, 4, 17, 32, 341, 368, 613, 5000, 21009, *range(80000, 80015)}
 """Meta's own trouble, and its limits."""
@@ -31,10 +31,15 @@ class _Usage(msgspec.Struct):
     estimated_time_to_regain_access: float = 0
 
 
-def verdict_of(response: Response, sent: int) -> Verdict:
-    """On a request of `sent` events, all of which Meta takes or none."""
-    by_status = verdict_by_status(response)
+def verdict_of(response: Response, sent: int) -> Judgement:
+    """On a request of `sent` events, all of which Meta takes or none; and how many it says it received."""
     answer = _answer(response)
+    verdict = _verdict(response, sent, answer)
+    return verdict if answer is None else reported(verdict, sent, answer.events_received)
+
+
+def _verdict(response: Response, sent: int, answer: _Answer | None) -> Verdict:
+    by_status = verdict_by_status(response)
     if not isinstance(by_status, Failure):
         if answer is None:
             return Failure(Fault.TRANSIENT, "unreadable", status=response.status)

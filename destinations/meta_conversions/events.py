@@ -18,10 +18,10 @@ from doorstep.engine.sdk import (
     Envelope,
     Field,
     Item,
+    Judgement,
     Request,
     Response,
     ValidationError,
-    Verdict,
     bearer_auth,
     hashed,
     normalise,
@@ -84,7 +84,7 @@ class Conversion(Action[MetaSettings]):
         body = b'{"data":[' + b",".join(item.body for item in items) + self._end
         return Request("POST", self._url, self._headers, body)
 
-    def verdict(self, response: Response, items: Sequence[Item]) -> Verdict:
+    def verdict(self, response: Response, items: Sequence[Item]) -> Judgement:
         return verdict_of(response, len(items))
 
     def _source(self, fields: Mapping[str, Any], app_data: object) -> str:

@@ -40,6 +40,12 @@ def read(response: Response, items: Sequence[Item]) -> Verdict:
     return verdict
 
 
+def imported(response: Response) -> object:
+    """How many records /import says it has taken."""
+    said = _json(response.body)
+    return said.get("num_records_imported") if isinstance(said, dict) else None
+
+
 def _failure(status: int, error: str) -> Failure:
     """A 200 that hides one. Which record it is about is not said, unless it is about the token, which all have in common."""
     if "token" in error:

@@ -15,16 +15,17 @@ from doorstep.engine.sdk import (
     Failure,
     Field,
     Item,
+    Judgement,
     Limits,
     Outcome,
     Request,
     Response,
-    Verdict,
     digest,
     normalise,
+    reported,
 )
 
-from .answers import read
+from .answers import imported, read
 from .browsers import browser_of
 from .settings import MixpanelSettings
 
@@ -188,8 +189,8 @@ class TrackEvent(Action[MixpanelSettings]):
             b"[" + b",".join(item.body[1:-1] for item in items) + b"]",
         )
 
-    def verdict(self, response: Response, items: Sequence[Item]) -> Verdict:
-        return read(response, items)
+    def verdict(self, response: Response, items: Sequence[Item]) -> Judgement:
+        return reported(read(response, items), len(items), imported(response))
 
 
 class TrackPurchase(TrackEvent):
@@ -227,12 +228,16 @@ class TrackPurchase(TrackEvent):
     def exchange(self, items: Sequence[Item]) -> Exchange:
         """As many requests as its records need. A repeat is recognised by the insert ids, so it may begin again."""
         outcomes: list[Outcome] = []
+        sent = taken = 0
         for part in _parts(items):
-            verdict = self.verdict((yield self.request(part)), part)
+            response = yield self.request(part)
+            verdict = read(response, part)
             if isinstance(verdict, Failure):
                 return verdict
             outcomes += verdict if isinstance(verdict, list) else [DELIVERED] * len(part)
-        return outcomes
+            if isinstance(count := imported(response), int):
+                sent, taken = sent + sum(map(_records, part)), taken + count
+        return reported(outcomes, sent, taken) if sent else outcomes
 
 
 def _counted(product: dict[str, Any]) -> dict[str, Any]:
@@ -249,11 +254,15 @@ def insert_id(key: str, nth: int = -1) -> str:
     return digest("sha256", text)[:36]
 
 
+def _records(item: Item) -> int:
+    return 1 + (len(item.fields.get("products", ())) if item.fields.get("product_event") else 0)
+
+
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
     part: list[Item] = []
     count = 0
     for item in items:
-        records = 1 + (len(item.fields.get("products", ())) if item.fields.get("product_event") else 0)
+        records = _records(item)
         if part and count + records > MOST_RECORDS:
             yield part
             part, count = [], 0

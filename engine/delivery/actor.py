@@ -73,11 +73,11 @@ class Actor:
             verdict = await self._sender.attempt(work.batch)
             conclude(state, work, permit, breaker, verdict, self._now())
         except Exception:
-            state.counters.attempts += 1
+            state.counters.count_attempt(work.batch.action)
             crashed(state, work, permit, breaker, self._now())
             raise
         except BaseException as error:
-            state.counters.attempts += 1
+            state.counters.count_attempt(work.batch.action)
             abandoned(state, work, permit, breaker, self._now())
             if isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() > -inf:
                 raise SlotLost("an attempt was cancelled from inside") from error

@@ -35,14 +35,17 @@ def end(
     """`work` is over for these: they are settled as `how` says, or go on with their next action."""
     if not envelopes:
         return
+    action = work.batch.action
+    if action:
+        state.counters.count_done(action, how, len(envelopes))
     if not state.ways:
-        _count(state, how, reason, envelopes)
+        _count(state, how, reason, action, envelopes)
         _settle(state, work, envelopes, now)
         return
     final: list[Envelope] = []
     onward: list[Envelope] = []
     for envelope in envelopes:
-        ended = state.ways.ended(envelope, work.rows.get(envelope.number), how, reason)
+        ended = state.ways.ended(envelope, work.rows.get(envelope.number), how, reason, action)
         if ended is None:
             onward.append(envelope)
         else:
@@ -53,14 +56,14 @@ def end(
     _settle(state, work, final, now)
 
 
-def _count(state: DestinationState, how: End, reason: str, envelopes: Sequence[Envelope]) -> None:
+def _count(state: DestinationState, how: End, reason: str, action: str, envelopes: Sequence[Envelope]) -> None:
     counters, count = state.counters, len(envelopes)
     if how == "delivered":
-        counters.count_delivered(count)
+        counters.count_delivered(count, action)
     elif how == "filtered":
-        counters.count_filtered(reason, count)
+        counters.count_filtered(reason, count, action)
     else:
-        counters.count_dead(reason, count)
+        counters.count_dead(reason, count, action)
         counters.dead_alerts += sum(envelope.receipt.source == ALERTS for envelope in envelopes)
 
 

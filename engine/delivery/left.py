@@ -25,13 +25,15 @@ class Left(msgspec.Struct):
     end: End | Literal[""] = ""
     """The gravest that became of it in the actions that are done: what it counts as in the end."""
     reason: str = ""
+    action: str = ""
+    """The action by which that became of it."""
 
-    def ended(self, end: End, reason: str = "") -> bool:
+    def ended(self, end: End, reason: str = "", action: str = "") -> bool:
         """The first action is done. Whether it was the last one."""
         del self.actions[:1]
         self.failed = min(self.failed, len(self.actions))
         if _WEIGHT[end] > _WEIGHT[self.end]:
-            self.end, self.reason = end, reason
+            self.end, self.reason, self.action = end, reason, action
         return not self.actions
 
     def postponed(self) -> bool:

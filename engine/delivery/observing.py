@@ -19,7 +19,6 @@ def observe(state: DestinationState, waiting_since: float | None = None) -> Obse
         owner=state.plan.owner,
         reason=blame.reason,
         lag=Lag(statistics.pending, _lag_s(state, waiting_since) if statistics.pending else 0.0),
-        dead_classes=state.counters.dead_classes(),
         dead_alerts=state.counters.dead_alerts,
         breaker=_breaker(state, now),
         limiter=_limiter(state, now),

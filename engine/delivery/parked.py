@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
 
@@ -14,7 +15,19 @@ from .left import Left
 class Parked:
     """One event's schedule. It is settled in the cursor: this is its only place."""
 
-    __slots__ = ("attempts", "down_s", "due", "envelope", "left", "mark", "reason", "replay", "since", "tries")
+    __slots__ = (
+        "attempts",
+        "down_s",
+        "due",
+        "envelope",
+        "left",
+        "mark",
+        "reason",
+        "replay",
+        "since",
+        "tries",
+        "waits_for",
+    )
 
     def __init__(
         self,
@@ -42,6 +55,8 @@ class Parked:
         self.mark: int | None = None
         self.due = 0.0
         self.reason = ""
+        self.waits_for = ""
+        """The action that it was parked for, as it is counted; "" where there is none, or it is not known."""
 
     def __repr__(self) -> str:
         return f"<Parked {self.envelope.number}, {self.attempts} attempts, due {self.due:.3f}>"
@@ -56,9 +71,14 @@ class ParkedEvents:
         self._size_bytes = 0
         self.replays = 0
         """Those that are sent anew."""
+        self._by_action: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._heap)
+
+    def by_action(self) -> Counter[str]:
+        """How many wait for each action. A copy."""
+        return +self._by_action
 
     @property
     def is_full(self) -> bool:
@@ -68,6 +88,8 @@ class ParkedEvents:
     def put(self, parked: Parked, due: float) -> None:
         """Parks until `due`."""
         parked.due = due
+        parked.waits_for = parked.left.actions[0] if parked.left and parked.left.actions else ""
+        self._by_action[parked.waits_for] += 1
         self._size_bytes += len(parked.envelope.line)
         self.replays += parked.replay is not None
         heappush(self._heap, (due, parked.envelope.number, parked))
@@ -99,6 +121,7 @@ class ParkedEvents:
         parked = heappop(self._heap)[2]
         self._size_bytes -= len(parked.envelope.line)
         self.replays -= parked.replay is not None
+        self._by_action[parked.waits_for] -= 1
         return [parked]
 
     def next_due(self) -> float | None:
@@ -109,6 +132,7 @@ class ParkedEvents:
         """Empties it, by due time."""
         parked = [entry[2] for entry in sorted(self._heap, key=lambda entry: entry[:2])]
         self._heap.clear()
+        self._by_action.clear()
         self._size_bytes = self.replays = 0
         return parked
 

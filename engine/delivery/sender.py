@@ -16,7 +16,7 @@ from ..errors import DestinationError, EventNotSupported, Fault, RetryError, Tra
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import Failure, Filtered, Outcome, Verdict
+from ..model.outcome import Failure, Filtered, Judgement, Outcome, Reported, Verdict
 from ..net.transport import Transport
 from ..sdk.actions import ActionDestination, Item
 from ..sdk.destination import Destination, RequestDestination, Sink
@@ -127,6 +127,16 @@ class _HttpSender:
         exchange.answered(response)
         return response
 
+    def _judged(self, batch: Batch, guarded: bool, judgement: Judgement) -> Verdict:
+        """Where the event named the host, what that answers must hold up nobody else's."""
+        verdict = judgement
+        if isinstance(verdict, Reported):
+            self._attempts.reported(batch, verdict)
+            verdict = verdict.verdict
+        if guarded and isinstance(verdict, Failure) and verdict.fault is Fault.CONFIGURATION:
+            return msgspec.structs.replace(verdict, fault=Fault.EVENT)
+        return verdict
+
 
 class RequestSender(_HttpSender):
     """Sends the requests that a destination builds."""
@@ -151,7 +161,7 @@ class RequestSender(_HttpSender):
         response = await self._answer(formed, batch)
         if isinstance(response, Failure):
             return response
-        return _judged(formed.guarded, self._destination.verdict(response, batch))
+        return self._judged(batch, formed.guarded, self._destination.verdict(response, batch))
 
     def _form(self, batch: Batch) -> Request | Attempted:
         try:
@@ -208,7 +218,7 @@ class ActionSender(_HttpSender):
             try:
                 request = next(exchange) if response is None else exchange.send(response)
             except StopIteration as end:
-                return _judged(guarded, cast(Verdict, end.value))
+                return self._judged(batch, guarded, cast(Judgement, end.value))
             except DestinationError as error:
                 return failure_of(error, sent=response is not None)
             except Exception as error:
@@ -250,13 +260,6 @@ class SinkSender:
     async def close(self) -> None:
         """Closes the sink."""
         await self._sink.close()
-
-
-def _judged(guarded: bool, verdict: Verdict) -> Verdict:
-    """Where the event named the host, what that answers must hold up nobody else's."""
-    if guarded and isinstance(verdict, Failure) and verdict.fault is Fault.CONFIGURATION:
-        return msgspec.structs.replace(verdict, fault=Fault.EVENT)
-    return verdict
 
 
 def _not_supported(batch: Batch) -> Attempted:

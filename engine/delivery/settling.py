@@ -69,8 +69,7 @@ def conclude(
 def _judge(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, verdict: Verdict, now: float) -> None:
     _observe(state, work, verdict, now)
     if not isinstance(verdict, Failure) or verdict.sent:
-        state.counters.attempts += 1
-        state.counters.retried += work.attempted
+        state.counters.count_attempt(work.batch.action, again=work.attempted)
         work.attempted = True
     _note(state, work, verdict)
     if isinstance(verdict, Failure):
@@ -258,7 +257,7 @@ def _outcomes(
 
 def _fail_alone(state: DestinationState, work: Work, envelope: Envelope, failure: Failure, now: float) -> None:
     """The user's code failed at one event of several, or at the only one: from here on it is a work of its own, with three tries."""
-    _count_failed(state, failure)
+    _count_failed(state, work, failure)
     part = Batch([envelope], work.batch.action)
     alone = Work.of(part, work.version, work.rows_of(part))
     alone.history, alone.failing_since = list(work.history), work.failing_since
@@ -277,7 +276,7 @@ def _proven(state: DestinationState, work: Work, now: float) -> None:
 
 
 def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, failure: Failure, now: float) -> None:
-    _count_failed(state, failure)
+    _count_failed(state, work, failure)
     if failure.fault is Fault.TRANSIENT:
         _fail_for_now(state, work, permit, breaker, failure, now)
     elif failure.fault is Fault.FUNCTION:
@@ -302,8 +301,8 @@ def _fail(state: DestinationState, work: Work, permit: Permit, breaker: Breaker,
         _blame_event(state, work, failure, now)
 
 
-def _count_failed(state: DestinationState, failure: Failure) -> None:
-    say_by_tens(state, "attempts fail", state.counters.count_failed(failure.reason), failure)
+def _count_failed(state: DestinationState, work: Work, failure: Failure) -> None:
+    say_by_tens(state, "attempts fail", state.counters.count_failed(failure.reason, work.batch.action), failure)
 
 
 def _fail_of_itself(state: DestinationState, work: Work, failure: Failure, now: float) -> None:

@@ -418,7 +418,10 @@ class DestinationState:
 
     def statistics(self, now: float) -> DestinationStatistics:
         """The numbers everybody reads."""
-        parked = len(self.parked) + sum(len(work.rows) for work in (*self.shelf, *self.in_hand))
+        parked = self.parked.by_action()
+        for work in (*self.shelf, *self.in_hand):
+            if work.rows:
+                parked[work.batch.action] += len(work.rows)
         return self.counters.statistics(parked=parked, state=self.word(now))
 
     def take_left(self) -> list[Envelope]:

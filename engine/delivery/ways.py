@@ -124,17 +124,19 @@ class Ways:
         """The version of the mapping by which the action is served; "" where there is none."""
         return self._destination.mapping_of(action) if self._destination else ""
 
-    def ended(self, envelope: Envelope, row: Parked | None, end: End, reason: str) -> tuple[End, str] | None:
-        """The event is done with the action that it was on its way through. What it counts as if that was the last; else None."""
+    def ended(
+        self, envelope: Envelope, row: Parked | None, end: End, reason: str, action: str
+    ) -> tuple[End, str, str] | None:
+        """The event is done with `action`. If that was the last: what it counts as, why, and under which action; else None."""
         left = row.left if row else self._left.get(envelope.number)
         if left is None:
-            return end, reason
-        if not left.ended(end, reason):
+            return end, reason, action
+        if not left.ended(end, reason, action):
             return None
         self._left.pop(envelope.number, None)
         self._prepared.pop(envelope.number, None)
         assert left.end
-        return left.end, left.reason
+        return left.end, left.reason, left.action
 
     def postponed(self, envelope: Envelope, row: Parked | None) -> bool:
         """The event failed for now. Whether it goes on with another action first."""

@@ -75,5 +75,19 @@ class Failure(msgspec.Struct, frozen=True):
 
 Verdict: TypeAlias = Delivered | Failure | list[Outcome]
 
+
+class Reported(msgspec.Struct, frozen=True, gc=False):
+    """A verdict, and how much of what was sent the receiver says it took: for the metrics, nothing else follows from it.
+
+    In the receiver's own unit, be it events, records or contacts; `0 <= taken <= sent`.
+    """
+
+    verdict: Verdict
+    sent: int
+    taken: int
+
+
+Judgement: TypeAlias = Verdict | Reported
+
 DELIVERED = Delivered()
 UNTRIED = Untried()

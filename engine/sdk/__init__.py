@@ -35,9 +35,11 @@ from ..model.outcome import (
     Delivered,
     Failure,
     Filtered,
+    Judgement,
     Outcome,
     Raised,
     Rejected,
+    Reported,
     Retry,
     Untried,
     Verdict,
@@ -53,7 +55,7 @@ from .headers import header_problem, url_problem
 from .oauth import Authority, ClientCredentials, RefreshToken, Token
 from .payload import decode_event
 from .signing import Signer, webhook_id
-from .verdict import fault_of_status, retry_after, verdict_by_status
+from .verdict import fault_of_status, reported, retry_after, verdict_by_status
 
 __all__ = [
     "DELIVERED",
@@ -79,12 +81,14 @@ __all__ = [
     "Filtered",
     "InvalidEventPayload",
     "Item",
+    "Judgement",
     "Limits",
     "Outcome",
     "Preset",
     "Raised",
     "RefreshToken",
     "Rejected",
+    "Reported",
     "Request",
     "RequestDestination",
     "Response",
@@ -109,6 +113,7 @@ __all__ = [
     "header_problem",
     "hmac_signature",
     "normalise",
+    "reported",
     "retry_after",
     "setting",
     "url_problem",

@@ -24,7 +24,7 @@ from ..mapping import CompiledMapping, Field
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import Filtered, Outcome, Raised, Rejected, Retry, Verdict
+from ..model.outcome import Filtered, Judgement, Outcome, Raised, Rejected, Retry
 from ..routing import Predicate
 from ..settings import Settings
 from .destination import Destination, Limits
@@ -39,7 +39,7 @@ S = TypeVar("S", bound=Settings)
 Event: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Envelope], Event]
 """What of an event the mappings read: at least that, as a dict that nobody changes. Raises InvalidEventPayload."""
-Exchange: TypeAlias = Generator[Request, Response, Verdict]
+Exchange: TypeAlias = Generator[Request, Response, Judgement]
 
 _KINDS = frozenset({("type",), ("event",)})
 _encode = msgspec.json.Encoder().encode
@@ -92,8 +92,9 @@ class Action(Generic[S]):
         """The one request that carries `items`, in order; their `body`s are made already."""
         raise NotImplementedError
 
-    def verdict(self, response: Response, items: Sequence[Item]) -> Verdict:
-        """What the response says about `items`. The default knows only status codes."""
+    def verdict(self, response: Response, items: Sequence[Item]) -> Judgement:
+        """What the response says about `items`. The default knows only status codes; `reported` adds how much was taken, where that
+        is said."""
         return verdict_by_status(response)
 
     def exchange(self, items: Sequence[Item]) -> Exchange:

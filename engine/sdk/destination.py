@@ -19,7 +19,7 @@ import msgspec
 from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.exchange import Request, Response
-from ..model.outcome import Verdict
+from ..model.outcome import Judgement, Verdict
 from ..settings import Settings
 from .oauth import Authority
 from .verdict import verdict_by_status
@@ -104,8 +104,9 @@ class RequestDestination(Destination[S]):
         """
         return request
 
-    def verdict(self, response: Response, batch: Batch) -> Verdict:
-        """What the response says about the part it answers. The default knows only status codes (`verdict_by_status`)."""
+    def verdict(self, response: Response, batch: Batch) -> Judgement:
+        """What the response says about the part it answers. The default knows only status codes (`verdict_by_status`); `reported` adds
+        how much was taken, where that is said."""
         return verdict_by_status(response)
 
 

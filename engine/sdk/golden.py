@@ -10,7 +10,7 @@ undone), `json` its value. A sink's golden has `verdict` and `effects` instead. 
 A golden of a destination with actions may have `actions` (as a configuration would), `answers` (what the receiver says to the requests, in
 order; the last one stands for the rest; default: 200 and `{}`) and `outcomes` (of each event at each action, in order). Each of
 `responses` is a receiver that says this to every request, and `verdict` what it comes to: of one request a verdict, of several a
-list of them.
+list of them. `reported` is what it says of how much was sent and taken: `[2, 1]`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class GoldenResponse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: str = ""
     json: Any = msgspec.UNSET
     """In place of `body`."""
+    reported: Any = None
+    """What was sent and what was taken by the receiver's own count, `[2, 1]`; null if it does not say. One for each verdict."""
 
     def response(self) -> Response:
         return GoldenAnswer(self.status, self.headers, self.body, self.json).response()

@@ -25,12 +25,13 @@ from ..model.decode import LineDecoder, Spec
 from ..model.envelope import Envelope, Receipt
 from ..model.exchange import Request, Response
 from ..model.lines import Lines
-from ..model.outcome import DELIVERED, Delivered, Failure, Outcome, Verdict
+from ..model.outcome import DELIVERED, Delivered, Failure, Judgement, Outcome, Verdict
 from ..settings import decode_hook
 from .actions import ActionDestination, Exchange
 from .destination import Destination, RequestDestination, Sink
 from .samples import SAMPLES
 from .using import ActionSettings, equipped
+from .verdict import judged
 
 NEW_YEAR_2025 = 1735689600.0
 """When a tester's events were received and its requests are signed, unless told otherwise: tests are the same every day."""
@@ -46,6 +47,8 @@ class Sent(msgspec.Struct, frozen=True):
     requests: list[Request]
     verdict: Verdict | None
     """Of what was sent; None if nothing was."""
+    report: tuple[int, int] | None
+    """What was sent and what was taken of it, by the receiver's own count; None if it does not say."""
     outcomes: list[Outcome | Failure]
     """Of each event, in order; of one that could not be sent, too."""
 
@@ -102,7 +105,7 @@ class Tester:
 
     def verdict(self, response: Response, *events: Mapping[str, Any] | bytes | str) -> Verdict:
         """What `response` says about a request that carried `events` (default: a sample track)."""
-        return self._request_destination().verdict(response, self.batch(*(events or (SAMPLES["track"],))))
+        return judged(self._request_destination().verdict(response, self.batch(*(events or (SAMPLES["track"],)))))[0]
 
     async def write(self, *events: Mapping[str, Any] | bytes | str, first: int = 1) -> Verdict:
         """Opens the sink, writes `events` as one batch, closes it."""
@@ -149,7 +152,7 @@ def _sent(
     formed = destination.form(batch)
     if formed.outcomes:
         refused = batch.take(sorted(formed.outcomes))
-        yield Sent(batch.action, refused, [], None, [formed.outcomes[place] for place in sorted(formed.outcomes)])
+        yield Sent(batch.action, refused, [], None, None, [formed.outcomes[place] for place in sorted(formed.outcomes)])
     for items in formed.parts():
         part = batch.take([item.position for item in items])
         requests: list[Request] = []
@@ -158,24 +161,24 @@ def _sent(
             requests.append(destination.sign(request, part, at))
             return answer(requests[-1])
 
-        verdict = drive(destination.exchange(batch, items), told)
+        verdict, report = judged(drive(destination.exchange(batch, items), told))
         each: list[Outcome | Failure] = []
         if isinstance(verdict, list):
             each += verdict
         else:
             each += [DELIVERED if isinstance(verdict, Delivered) else verdict] * len(part)
-        yield Sent(batch.action, part, requests, verdict, each)
+        yield Sent(batch.action, part, requests, verdict, report, each)
 
 
-def drive(exchange: Exchange, answer: Callable[[Request], Response]) -> Verdict:
+def drive(exchange: Exchange, answer: Callable[[Request], Response]) -> Judgement:
     """Runs an exchange to its end against a receiver that is a function."""
     try:
         request = next(exchange)
         while True:
             request = exchange.send(answer(request))
     except StopIteration as end:
-        verdict: Verdict = end.value
-        return verdict
+        judgement: Judgement = end.value
+        return judgement
 
 
 def _line(event: Mapping[str, Any] | bytes | str) -> bytes:

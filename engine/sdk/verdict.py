@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ..errors import Fault
 from ..model.exchange import Response
-from ..model.outcome import DELIVERED, Delivered, Failure
+from ..model.outcome import DELIVERED, Delivered, Failure, Judgement, Reported, Verdict
 
 _TRANSIENT = {408, 423, 425, 429}
 _CONFIGURATION = {401, 402, 403, 404, 405, 410, 426, 501, 505}
@@ -36,6 +36,20 @@ def verdict_by_status(response: Response) -> Delivered | Failure:
         after=retry_after(response.headers),
         detail=response.body[:_EXCERPT_BYTES].decode(errors="replace"),
     )
+
+
+def reported(verdict: Verdict, sent: int, taken: object) -> Judgement:
+    """The verdict together with what the answer says was `taken` of what was `sent`; alone if it says nothing that can be so."""
+    if type(taken) is int and 0 <= taken <= sent:
+        return Reported(verdict, sent, taken)
+    return verdict
+
+
+def judged(judgement: Judgement) -> tuple[Verdict, tuple[int, int] | None]:
+    """The two apart: the verdict, and what was sent and what was taken, if that is said."""
+    if isinstance(judgement, Reported):
+        return judgement.verdict, (judgement.sent, judgement.taken)
+    return judgement, None
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

@@ -8,7 +8,7 @@ event, all this is a twentieth of it: nothing is made here that is of use only t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 
@@ -17,8 +17,9 @@ import msgspec
 from ..errors import Fault
 from ..model.batch import Batch
 from ..model.exchange import Request
-from ..model.outcome import Delivered, Failure, Outcome, Rejected, Retry
+from ..model.outcome import Delivered, Failure, Outcome, Rejected, Reported, Retry
 from ..policy.recent import RecentCount
+from .counters import ACTIONS, OTHER
 from .deliveries import Deliveries, Entry, Exchange, Result
 from .histogram import Distribution, Histogram
 from .masking import Mask
@@ -32,24 +33,37 @@ SAMPLE_EVERY_S = 0.02
 """How often, at most, an event's own time is read; the latest one's also when somebody asks."""
 
 
+class Measures(msgspec.Struct, frozen=True, kw_only=True):
+    """What the attempts of one action were like, or those of all."""
+
+    resent: int = 0
+    """Events in attempts that repeated an earlier one: so many may have arrived twice, at most."""
+    sent: int = 0
+    """What was in requests whose answer says how much of it was taken, in the receiver's own unit ..."""
+    taken: int = 0
+    """... and how much that was."""
+    batch_events: Distribution = Distribution()
+    queue_s: Distribution = Distribution()
+    """From accepted to the beginning of the attempt."""
+    attempt_s: Distribution = Distribution()
+    """How long the receiver took."""
+
+
 class AttemptStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """A frozen copy of what was looked at."""
 
     per_second: float = 0.0
     """Events delivered a second, over the last ten."""
-    resent: int = 0
-    """Events in attempts that repeated an earlier one: so many may have arrived twice, at most."""
     lately_good: int = 0
     """Events delivered in the last minute ..."""
     lately_bad: int = 0
     """... events that an attempt failed for, each time, through the destination's fault, or were given up ..."""
     lately_attempts: int = 0
     """... and in how many attempts."""
-    batch_events: Distribution = Distribution()
-    queue_s: Distribution = Distribution()
-    """From accepted to the beginning of the attempt."""
-    attempt_s: Distribution = Distribution()
-    """How long the receiver took."""
+    measures: Measures = Measures()
+    """Of all attempts ..."""
+    actions: Mapping[str, Measures] = {}
+    """... and by action, "" at a destination that has none."""
     to_received_s: Distribution = Distribution()
     """From the event's own time to when it was received here: of a sample of events."""
     to_delivered_s: Distribution = Distribution()
@@ -64,6 +78,40 @@ class AttemptStatistics(msgspec.Struct, frozen=True, kw_only=True):
         return self.lately_good / tried if tried else None
 
 
+class _Measured:
+    """Of one action."""
+
+    __slots__ = ("attempt_s", "batch_events", "queue_s", "resent", "sent", "taken")
+
+    def __init__(self) -> None:
+        self.resent = self.sent = self.taken = 0
+        self.batch_events, self.queue_s, self.attempt_s = Histogram(), Histogram(), Histogram()
+
+    @classmethod
+    def of_all(cls, several: Iterable[_Measured]) -> _Measured:
+        """What they come to together."""
+        total = cls()
+        for one in several:
+            total.resent += one.resent
+            total.sent += one.sent
+            total.taken += one.taken
+            total.batch_events.add(one.batch_events)
+            total.queue_s.add(one.queue_s)
+            total.attempt_s.add(one.attempt_s)
+        return total
+
+    def measures(self) -> Measures:
+        """A frozen copy."""
+        return Measures(
+            resent=self.resent,
+            sent=self.sent,
+            taken=self.taken,
+            batch_events=self.batch_events.distribution(BATCH_BOUNDS),
+            queue_s=self.queue_s.distribution(LATENCY_BOUNDS_S),
+            attempt_s=self.attempt_s.distribution(LATENCY_BOUNDS_S),
+        )
+
+
 class Attempts:
     """Of one destination."""
 
@@ -75,8 +123,8 @@ class Attempts:
         self._good = RecentCount(SUCCESS_OVER_S, 60)
         self._bad = RecentCount(SUCCESS_OVER_S, 12)
         self._ended = RecentCount(SUCCESS_OVER_S, 12)
-        self._resent = 0
-        self._batch_events, self._queue_s, self._attempt_s = Histogram(), Histogram(), Histogram()
+        self._measured: dict[str, _Measured] = {}
+        """By action."""
         self._to_received_s, self._to_delivered_s = Histogram(), Histogram()
         self._newest_at: float | None = None
         self._latest: tuple[str | None, float, float] | None = None
@@ -90,6 +138,12 @@ class Attempts:
         """`request` goes out for `batch`: what comes back is told to what this returns."""
         self._under_way[batch.first] = exchange = Exchange(request)
         return exchange
+
+    def reported(self, batch: Batch, report: Reported) -> None:
+        """How much the receiver says it took."""
+        measured = self._of(batch.action)
+        measured.sent += report.sent
+        measured.taken += report.taken
 
     # Settling's side ---------------------------------------------------------------------------------------------
 
@@ -152,11 +206,16 @@ class Attempts:
 
     def _measure(self, batch: Batch, began: float, now: float, again: bool) -> None:
         events = len(batch)
-        self._batch_events.record(events)
-        self._queue_s.record(began - batch.envelopes[0].receipt.accepted, events)
-        self._attempt_s.record(now - began)
+        measured = self._measured.get(batch.action) or self._of(batch.action)
+        measured.batch_events.record(events)
+        measured.queue_s.record(began - batch.envelopes[0].receipt.accepted, events)
+        measured.attempt_s.record(now - began)
         if again:
-            self._resent += events
+            measured.resent += events
+
+    def _of(self, action: str) -> _Measured:
+        name = action if action in self._measured or len(self._measured) < ACTIONS else OTHER
+        return self._measured.setdefault(name, _Measured())
 
     def _sample(self, now: float) -> None:
         if self._latest is None:
@@ -178,20 +237,19 @@ class Attempts:
         self._sample(now)
         return AttemptStatistics(
             per_second=round(self._good.total(now, RATE_OVER_S) / RATE_OVER_S, 1),
-            resent=self._resent,
             lately_good=self._good.total(now),
             lately_bad=self._bad.total(now),
             lately_attempts=self._ended.total(now),
-            batch_events=self._batch_events.distribution(BATCH_BOUNDS),
-            queue_s=self._queue_s.distribution(LATENCY_BOUNDS_S),
-            attempt_s=self._attempt_s.distribution(LATENCY_BOUNDS_S),
+            measures=_Measured.of_all(self._measured.values()).measures(),
+            actions={name: one.measures() for name, one in self._measured.items()},
             to_received_s=self._to_received_s.distribution(LATENCY_BOUNDS_S),
             to_delivered_s=self._to_delivered_s.distribution(LATENCY_BOUNDS_S),
             newest_at=self._newest_at,
         )
 
     def __repr__(self) -> str:
-        return f"<Attempts of {self._name}: {self._attempt_s.count} ended, {len(self._under_way)} under way>"
+        ended = sum(one.attempt_s.count for one in self._measured.values())
+        return f"<Attempts of {self._name}: {ended} ended, {len(self._under_way)} under way>"
 
 
 def event_time(text: str | None) -> float | None:

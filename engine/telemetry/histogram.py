@@ -45,6 +45,13 @@ class Histogram:
         self.count += count
         self.sum += value * count
 
+    def add(self, other: Histogram) -> None:
+        """What `other` counted, too."""
+        for bucket, count in other._buckets.items():
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        self.count += other.count
+        self.sum += other.sum
+
     def quantile(self, share: float) -> float | None:
         """The upper bound of the bucket below which `share` of the values lie; None when nothing was recorded."""
         if not self.count:

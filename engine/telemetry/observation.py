@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .attempts import AttemptStatistics
+from .attempts import AttemptStatistics, Measures
 from .histogram import Distribution
-from .statistics import DestinationStatistics
+from .statistics import ActionStatistics, DestinationStatistics
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -41,6 +41,13 @@ class LimiterState(msgspec.Struct, frozen=True, kw_only=True):
     slowdowns: int = 0
 
 
+class ActionObservation(msgspec.Struct, frozen=True):
+    """One action of a destination, now."""
+
+    statistics: ActionStatistics = ActionStatistics()
+    measures: Measures = Measures()
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One destination, now."""
 
@@ -52,10 +59,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     """Why it is held; None if it is not."""
     lag: Lag = Lag()
-    dead_classes: Mapping[str, Mapping[str, int]] = {}
-    """Dead letters of this run by whose fault they were, and reason."""
     dead_alerts: int = 0
-    """Those of them that were alerts."""
+    """Dead letters of this run that were alerts."""
     breaker: BreakerState = BreakerState()
     limiter: LimiterState = LimiterState()
     crashes: int = 0
@@ -63,3 +68,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     attempts: AttemptStatistics = AttemptStatistics()
     latency_s: Distribution = Distribution()
     """From accepted to outcome: what the summary's quantiles are of."""
+
+    @property
+    def actions(self) -> Mapping[str, ActionObservation]:
+        """By name; "" is what no action has decided, and all there is of a destination that has none."""
+        return {
+            name: ActionObservation(statistics, self.attempts.actions.get(name, Measures()))
+            for name, statistics in self.statistics.actions.items()
+        }

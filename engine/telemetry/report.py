@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from .attempts import Measures
 from .histogram import Distribution
-from .observation import Observation
+from .observation import ActionObservation, Observation
 from .process import ProcessStatistics
 from .statistics import Statistics
 
@@ -67,19 +68,52 @@ def destination_as_json(one: Observation, summary: Mapping[str, Any] | None = No
         "per_second": attempts.per_second,
         "success": attempts.success,
         "lag": {"events": one.lag.events, "seconds": round(one.lag.seconds, 3)},
-        "dead_by_class": {fault: dict(reasons) for fault, reasons in one.dead_classes.items()},
+        "dead_by_class": {fault: dict(reasons) for fault, reasons in one.statistics.dead_classes.items()},
         "failed": dict(one.statistics.failed),
-        "resent": attempts.resent,
+        "resent": attempts.measures.resent,
+        "reported": _reported(attempts.measures),
         "newest_event_at": attempts.newest_at,
-        "queue_ms": _milliseconds(attempts.queue_s),
-        "attempt_ms": _milliseconds(attempts.attempt_s),
+        "queue_ms": _milliseconds(attempts.measures.queue_s),
+        "attempt_ms": _milliseconds(attempts.measures.attempt_s),
         "event_to_received_ms": _milliseconds(attempts.to_received_s),
         "event_to_delivered_ms": _milliseconds(attempts.to_delivered_s),
-        "batch_events": _mean(attempts.batch_events),
+        "batch_events": _mean(attempts.measures.batch_events),
         "breaker": msgspec.to_builtins(one.breaker),
         "limiter": msgspec.to_builtins(one.limiter),
         "crashes": one.crashes,
+        "actions": _actions_as_json(one),
     }
+
+
+def _actions_as_json(one: Observation) -> dict[str, Any]:
+    """What each action did; {} where there are none. What no action decided is under ""."""
+    if not any(one.actions):
+        return {}
+    return {name: _action_as_json(action) for name, action in one.actions.items()}
+
+
+def _action_as_json(one: ActionObservation) -> dict[str, Any]:
+    numbers = one.statistics
+    return {
+        "delivered": numbers.delivered,
+        "filtered": dict(numbers.filtered),
+        "dead_by_class": {fault: dict(reasons) for fault, reasons in numbers.dead.items()},
+        "parked": numbers.parked,
+        "attempts": numbers.attempts,
+        "retried": numbers.retried,
+        "failed": dict(numbers.failed),
+        "done": dict(numbers.done),
+        "resent": one.measures.resent,
+        "reported": _reported(one.measures),
+        "batch_events": _mean(one.measures.batch_events),
+        "queue_ms": _milliseconds(one.measures.queue_s),
+        "attempt_ms": _milliseconds(one.measures.attempt_s),
+    }
+
+
+def _reported(measures: Measures) -> dict[str, int] | None:
+    """What receivers count themselves; None where they say nothing."""
+    return {"sent": measures.sent, "taken": measures.taken} if measures.sent else None
 
 
 def _milliseconds(seconds: Distribution) -> dict[str, float | None]:

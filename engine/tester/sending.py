@@ -21,6 +21,7 @@ from ..net import NetSettings, Transport
 from ..sdk.actions import ActionDestination, Use
 from ..sdk.destination import RequestDestination
 from ..sdk.oauth import Token
+from ..sdk.verdict import judged
 from .checks import failed_clause
 from .masking import Masking
 from .report import ActionReport, FieldReport
@@ -120,7 +121,7 @@ class Sending:
                 responses.append(self._masking.response(response))
                 request = exchange.send(response)
         except StopIteration as end:
-            verdict = end.value
+            verdict, _ = judged(end.value)
         except DestinationError as error:
             verdict = Failure(error.fault, error.code, detail=str(error))
         report = msgspec.structs.replace(report, requests=requests, responses=responses)
@@ -144,7 +145,7 @@ class Sending:
         if isinstance(response, Failure):
             return self.with_outcome(report, response)
         report = msgspec.structs.replace(report, responses=[self._masking.response(response)])
-        verdict = destination.verdict(response, batch)
+        verdict, _ = judged(destination.verdict(response, batch))
         return self.with_outcome(report, verdict[0] if isinstance(verdict, list) else verdict)
 
     @staticmethod

@@ -179,7 +179,7 @@ def an_observation(name: str = "hook", **changes: Any) -> Observation:
     counters.offered = 12
     counters.count_delivered(9)
     counters.count_filtered("trigger", 2)
-    return Observation(statistics=counters.statistics(parked=0, state="closed"), type="Webhook", **changes)
+    return Observation(statistics=counters.statistics(state="closed"), type="Webhook", **changes)
 
 
 class FakeLooks:

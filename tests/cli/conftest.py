@@ -74,6 +74,10 @@ class Receiver:
         bodies = [body for _, body in self._requests.get(path, [])]
         return [bytes(raw) for body in bodies for raw in msgspec.json.decode(body, type=list[msgspec.Raw])]
 
+    def bodies(self, path: str = "/in") -> list[bytes]:
+        """Of all requests."""
+        return [body for _, body in self._requests.get(path, [])]
+
     def heads(self, path: str = "/in") -> list[bytes]:
         """The request lines and headers, in lower case."""
         return [head.lower() for head, _ in self._requests.get(path, [])]

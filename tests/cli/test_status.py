@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,11 +33,31 @@ type = "webhook"
 trigger = 'type = "page"'
 settings = {{ url = "{pages}" }}
 """
+MAPPED = """
+[destinations.mapped]
+type = "webhook"
+batch = {{ max_events = 50 }}
+settings = {{ url = "{mapped}" }}
+[destinations.mapped.actions.low]
+action = "send"
+trigger = "properties.n < 300"
+mapping = {{ action = "low", id = {{ "@path" = "$.messageId" }} }}
+[destinations.mapped.actions.high]
+action = "send"
+trigger = "properties.n > 99"
+mapping = {{ action = "high", id = {{ "@path" = "$.messageId" }} }}
+"""
 
 
 @pytest.fixture
 def configured(receiver, write_config) -> None:
     write_config(CONFIG.format(**{name: receiver.url(f"/{name}") for name in ("good", "flaky", "bad", "pages")}))
+
+
+@pytest.fixture
+def configured_with_actions(receiver, write_config) -> None:
+    paths = {name: receiver.url(f"/{name}") for name in ("good", "flaky", "bad", "pages", "mapped")}
+    write_config((CONFIG + MAPPED).format(**paths))
 
 
 @pytest.fixture
@@ -56,67 +77,122 @@ def settled(invoke) -> Callable[[Callable[[dict[str, Any]], bool]], dict[str, An
     return wait
 
 
-def metrics(folder: Path) -> dict[str, dict[str, float]]:
-    """By metric and destination, other labels summed; what is of the engine is under ""."""
+def read(folder: Path, path: str) -> str:
+    """What the admin API answers at its socket."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)
         connection.connect(str(folder / "doorstep-data" / "admin.sock"))
-        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         with connection.makefile("rb") as stream:
-            answer = stream.read().decode()
-    found: dict[str, dict[str, float]] = {}
-    for family in text_string_to_metric_families(answer.partition("\r\n\r\n")[2]):
+            return stream.read().decode().partition("\r\n\r\n")[2]
+
+
+def metrics(folder: Path, *labels: str) -> dict[str, dict[Any, float]]:
+    """By metric and the values of these labels (one: its value alone), others summed; what is of the engine is under ""."""
+    found: dict[str, dict[Any, float]] = {}
+    for family in text_string_to_metric_families(read(folder, "/metrics")):
         for sample in family.samples:
             values = found.setdefault(sample.name, {})
-            name = sample.labels.get("destination", "")
-            values[name] = values.get(name, 0.0) + sample.value
+            whose = tuple(sample.labels.get(label, "") for label in labels)
+            key = whose[0] if len(whose) == 1 else whose
+            values[key] = values.get(key, 0.0) + sample.value
     return found
+
+
+def overview(folder: Path) -> dict[str, dict[str, Any]]:
+    """What the console's first page is made of, by destination; what is of the engine is under ""."""
+    seen = json.loads(read(folder, "/admin/v1/overview"))
+    return {"": seen, **{one["name"]: one for one in seen["destinations"]}}
 
 
 def seen(receiver, path: str) -> set[str]:
     return {json.loads(line)["messageId"] for line in receiver.lines(path)}
 
 
-@pytest.mark.usefixtures("configured")
-def test_all_who_count_come_to_the_same_numbers_after_a_run_with_faults(
-    start, receiver, answer, events, settled, summary_of, tmp_path
-):
-    receiver.answers |= {"/flaky": answer(500), "/bad": answer(400)}
+class Told(msgspec.Struct, frozen=True):
+    """What each of those who count says after a run with faults."""
+
+    status: dict[str, Any]
+    metrics: dict[str, dict[str, float]]
+    by_action: dict[str, dict[tuple[str, str], float]]
+    console: dict[str, dict[str, Any]]
+    summary: dict[str, Any]
+
+
+@pytest.fixture
+def told(configured_with_actions, start, receiver, answer, events, settled, summary_of, tmp_path) -> Told:
+    receiver.answers |= {"/flaky": answer(500), "/mapped": answer(500), "/bad": answer(400)}
     engine = start("run", "--summary", "json")
     lines = events(400)
     engine.send([*lines[:200], b"no json", *lines[200:], b'{"type": "track"}'])
-    settled(lambda status: status["destinations"]["flaky"]["failed"].get("http_500", 0) >= 3)
+    for name in ("flaky", "mapped"):
+        settled(lambda status, name=name: status["destinations"][name]["failed"].get("http_500", 0) >= 3)
     settled(lambda status: status["destinations"]["bad"]["dead_lettered"] >= 10)
-    receiver.answers["/flaky"] = answer(200)
-    receiver.answers["/bad"] = answer(200)
+    receiver.answers |= {"/flaky": answer(200), "/mapped": answer(200), "/bad": answer(200)}
     status = settled(
         lambda status: all(not one["pending"] and not one["parked"] for one in status["destinations"].values())
     )
-    measured = metrics(tmp_path)
+    seen = metrics(tmp_path, "destination"), metrics(tmp_path, "destination", "action"), overview(tmp_path)
     engine.signal(signal.SIGTERM)
     code, out = engine.end()
-    summary = summary_of(out)
     assert code == 0
+    return Told(status, *seen, summary_of(out))
+
+
+def test_all_who_count_come_to_the_same_numbers_after_a_run_with_faults(told, receiver):
     for key in ("received", "accepted", "duplicates", "rejected"):
-        assert status[key] == summary[key], key
-    assert measured["doorstep_received_events_total"][""] == summary["received"] == 402
-    assert measured["doorstep_rejected_events_total"][""] == 2
-    for name, numbers in summary["destinations"].items():
-        assert {key: status["destinations"][name][key] for key in numbers} == numbers, name
-        assert measured["doorstep_offered_events_total"][name] == numbers["offered"] == 400
-        assert measured["doorstep_delivered_events_total"][name] == numbers["delivered"]
-        assert measured["doorstep_attempts_total"][name] == numbers["attempts"]
-        assert measured["doorstep_retried_attempts_total"][name] == numbers["retried"]
-        assert measured["doorstep_filtered_events_total"].get(name, 0) == sum(numbers["filtered"].values())
-        assert measured["doorstep_dead_letter_events_total"].get(name, 0) == numbers["dead_lettered"]
-    destinations = summary["destinations"]
+        assert told.status[key] == told.summary[key], key
+    assert told.metrics["doorstep_received_events_total"][""] == told.summary["received"] == 402
+    assert told.metrics["doorstep_rejected_events_total"][""] == 2
+    assert [told.console[""][key] for key in ("received", "accepted", "duplicates", "rejected")] == [402, 400, 0, 2]
+    for name, numbers in told.summary["destinations"].items():
+        assert {key: told.status["destinations"][name][key] for key in numbers} == numbers, name
+        assert_metrics_are(numbers, told.metrics, name)
+        assert_console_shows(numbers, told.console[name])
+    assert_receiver_saw(told.summary["destinations"], receiver)
+    assert_actions_did(told, receiver)
+
+
+def assert_metrics_are(numbers: dict[str, Any], measured: dict[str, dict[str, float]], name: str) -> None:
+    assert measured["doorstep_offered_events_total"][name] == numbers["offered"] == 400
+    assert measured["doorstep_delivered_events_total"][name] == numbers["delivered"]
+    assert measured["doorstep_attempts_total"][name] == numbers["attempts"]
+    assert measured["doorstep_retried_attempts_total"][name] == numbers["retried"]
+    assert measured["doorstep_filtered_events_total"].get(name, 0) == sum(numbers["filtered"].values())
+    assert measured["doorstep_dead_letter_events_total"].get(name, 0) == numbers["dead_lettered"]
+    assert measured["doorstep_parked_events"][name] == measured["doorstep_lag_events"][name] == 0
+
+
+def assert_console_shows(numbers: dict[str, Any], row: dict[str, Any]) -> None:
+    same = {"delivered": "delivered", "dead": "dead_lettered", "parked": "parked", "lag_events": "pending"}
+    assert {key: row[key] for key in same} == {key: numbers[other] for key, other in same.items()}
+    assert row["filtered"] == sum(numbers["filtered"].values())
+    assert (row["p50_ms"], row["p99_ms"]) == (numbers["latency_ms"]["p50"], numbers["latency_ms"]["p99"])
+
+
+def assert_receiver_saw(destinations: dict[str, Any], receiver) -> None:
     assert destinations["bad"]["dead_lettered"] >= 10
     assert destinations["good"]["delivered"] == len(seen(receiver, "/good")) == 400
     assert destinations["flaky"]["delivered"] == len(seen(receiver, "/flaky")) == 400
     assert destinations["bad"]["delivered"] + destinations["bad"]["dead_lettered"] == len(seen(receiver, "/bad")) == 40
-    assert destinations["bad"]["attempts"] == len(receiver.heads("/bad"))
-    assert destinations["flaky"]["attempts"] == len(receiver.heads("/flaky"))
+    for name in ("bad", "flaky", "mapped"):
+        assert destinations[name]["attempts"] == len(receiver.heads(f"/{name}")), name
     assert destinations["pages"]["filtered"] == {"trigger": 400}
+
+
+def assert_actions_did(told: Told, receiver) -> None:
+    """200 of the events are for both: each is delivered once, and each action is done with 300."""
+    took = {(one["action"], one["id"]) for one in map(json.loads, receiver.lines("/mapped"))}
+    assert told.summary["destinations"]["mapped"]["delivered"] == len({message_id for _, message_id in took}) == 400
+    sent = [json.loads(body)[0]["action"] for body in receiver.bodies("/mapped")]
+    for action in ("low", "high"):
+        one = told.status["destinations"]["mapped"]["actions"][action]
+        assert one["done"] == {"delivered": 300}
+        assert sum(name == action for name, _ in took) == 300
+        assert one["attempts"] == sent.count(action) >= 6
+        same = {"delivered_events": one["delivered"], "attempts": one["attempts"], "retried_attempts": one["retried"]}
+        for name, number in {**same, "action_events": 300}.items():
+            assert told.by_action[f"doorstep_{name}_total"]["mapped", action] == number, name
 
 
 @pytest.mark.usefixtures("configured")

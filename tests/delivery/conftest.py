@@ -127,13 +127,19 @@ class World:
         return self.fleet.statistics()[name]
 
     def assert_sums(self) -> None:
-        """The contract's identity, for every destination."""
+        """The contract's identity, for every destination; and its actions add up to it."""
         for name, s in self.fleet.statistics().items():
             total = (
                 s.delivered + sum(s.filtered.values()) + s.dead_lettered + s.parked + s.pending + s.dropped + s.expired
             )
             assert s.pending_before + s.offered + s.replayed == total, (name, s)
             assert min(s.delivered, s.dead_lettered, s.parked, s.pending, s.dropped) >= 0, (name, s)
+            for what in ("delivered", "parked", "attempts", "retried"):
+                assert getattr(s, what) == sum(getattr(one, what) for one in s.actions.values()), (name, what, s)
+            for what in ("filtered", "failed"):
+                each = [sum(getattr(one, what).values()) for one in s.actions.values()]
+                assert sum(getattr(s, what).values()) == sum(each), (name, what, s)
+            assert s.dead_lettered == sum(sum(reasons.values()) for reasons in s.dead_classes.values()), (name, s)
 
 
 @pytest.fixture

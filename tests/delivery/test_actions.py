@@ -123,6 +123,50 @@ async def test_an_event_goes_through_every_action_that_wants_it_and_counts_once(
         assert sizes == {"send": 10, "tell": 1}, "each action has its own limits"
 
 
+async def test_what_is_counted_of_each_action_adds_up_and_each_is_done_with_every_event(
+    world: Any, receiver: Any
+) -> None:
+    def script(path: str, ids: list[int], now: float) -> int:
+        return 400 if path == "tell" and 7 in ids else 503 if path == "send" and now < 0.06 else 200
+
+    async with world() as w:
+        vendor = Vendor(receiver, script)
+        plan(w, vendor)
+        w.reconcile()
+        await w.feed(25)
+        await w.fleet.drain(5)
+        s = w.statistics("v")
+        send, tell = s.actions["send"], s.actions["tell"]
+        assert (s.delivered, s.dead_lettered, s.dead_classes) == (24, 1, {"event": {"http_400": 1}})
+        assert (send.delivered, tell.delivered, s.actions[""].delivered) == (24, 0, 0), (
+            "the first of the gravest decides"
+        )
+        assert (send.dead, tell.dead) == ({}, {"event": {"http_400": 1}})
+        assert (send.done, tell.done) == ({"delivered": 25}, {"delivered": 24, "dead": 1})
+        for name, one in (("send", send), ("tell", tell)):
+            made = [status for path, _, status in vendor.requests if path == name]
+            assert (one.attempts, sum(one.failed.values())) == (len(made), sum(status != 200 for status in made)), name
+        assert (send.failed["http_503"], tell.failed) == (send.retried, {"http_400": 1})
+        sizes = {name: one.batch_events for name, one in w.fleet.state_of("v").attempts.statistics(9.0).actions.items()}
+        assert {name: one.count for name, one in sizes.items()} == {"send": send.attempts, "tell": 25}
+        assert sizes["tell"].sum == 25
+
+
+async def test_parked_events_count_for_the_action_that_they_wait_for(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        is_down = True
+        vendor = Vendor(receiver, lambda path, ids, now: 503 if is_down and path == "tell" and ids[0] < 4 else 200)
+        plan(w, vendor, retry=RetrySettings(attempts=50, base=Duration("5s"), cap=Duration("5s")))
+        w.reconcile()
+        await w.feed(20)
+        await anyio.sleep(4)
+        assert {name: one.parked for name, one in w.statistics("v").actions.items()} == {"": 0, "send": 0, "tell": 3}
+        is_down = False
+        await w.fleet.drain(20)
+        assert {name: one.parked for name, one in w.statistics("v").actions.items()} == {"": 0, "send": 0, "tell": 0}
+        assert w.statistics("v").delivered == 20
+
+
 async def test_an_event_that_no_action_wants_is_filtered(world: Any, receiver: Any) -> None:
     async with world() as w:
         vendor = Vendor(receiver)

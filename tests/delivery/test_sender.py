@@ -34,6 +34,7 @@ from doorstep.engine.model import (
     Envelope,
     Event,
     Failure,
+    Judgement,
     Receipt,
     Request,
     Response,
@@ -41,6 +42,7 @@ from doorstep.engine.model import (
 )
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk.destination import Destination, RequestDestination, Sink
+from doorstep.engine.sdk.verdict import reported
 from doorstep.engine.settings import Settings
 from doorstep.engine.telemetry import Attempts, Deliveries
 
@@ -101,11 +103,12 @@ class Told(RequestDestination[Settings]):
         return Request(request.method, request.url, {"at": f"{at:g}"}, request.body)
 
 
-async def attempted(destination: Told, wire: Wire, *numbers: int) -> Attempted:
+async def attempted(destination: Told, wire: Wire, *numbers: int, attempts: Attempts | None = None) -> Attempted:
     async def open_transport(plan: Plan) -> Any:
         return wire
 
-    sender = sender_for(plan(destination), open_transport, Clock(utc=lambda: 1700.0), Attempts("hook", Deliveries()))
+    seen = attempts or Attempts("hook", Deliveries())
+    sender = sender_for(plan(destination), open_transport, Clock(utc=lambda: 1700.0), seen)
     assert isinstance(sender, RequestSender)
     await sender.open()
     try:
@@ -258,3 +261,18 @@ async def test_a_sink_that_hangs_times_out() -> None:
     verdict = await SinkSender(File(anyio.sleep_forever), 5.0).attempt(batch(1))
     assert verdict == Failure(Fault.TRANSIENT, "timeout")
     assert anyio.current_time() - start == pytest.approx(5.0)
+
+
+class Counting(Told):
+    """Reads how many of its events were taken off the body."""
+
+    def verdict(self, response: Response, batch: Batch) -> Judgement:
+        return reported(DELIVERED, len(batch), int(response.body))
+
+
+async def test_what_a_receiver_says_it_took_is_measured_and_the_verdict_goes_on_alone() -> None:
+    attempts = Attempts("hook", Deliveries())
+    for taken in (b"3", b"1"):
+        assert await attempted(Counting(), Wire(Response(200, {}, taken)), 1, 2, 3, attempts=attempts) == DELIVERED
+    measures = attempts.statistics(0.0).measures
+    assert (measures.sent, measures.taken) == (6, 4)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from doorstep.engine.sdk import DELIVERED, Failure, Fault, Response, fault_of_status, retry_after, verdict_by_status
+from doorstep.engine.sdk import (
+    DELIVERED,
+    Failure,
+    Fault,
+    Reported,
+    Response,
+    fault_of_status,
+    reported,
+    retry_after,
+    verdict_by_status,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +41,15 @@ def test_success_is_delivered_and_failure_brings_an_excerpt() -> None:
     assert verdict_by_status(Response(204)) is DELIVERED
     failure = verdict_by_status(Response(500, {}, b"x" * 600 + b"\xff"))
     assert failure == Failure(Fault.TRANSIENT, "http_500", status=500, detail="x" * 512)
+
+
+def test_what_was_taken_is_reported_with_the_verdict() -> None:
+    assert reported(DELIVERED, 3, 2) == Reported(DELIVERED, 3, 2)
+
+
+@pytest.mark.parametrize("taken", [None, 4, -1, 2.0, "2", True, [2]])
+def test_a_count_that_cannot_be_is_none(taken: object) -> None:
+    assert reported(DELIVERED, 3, taken) is DELIVERED
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ def test_an_attempt_is_measured_once_however_many_events_it_has(attempts: Attemp
     end(attempts, a_batch(500), DELIVERED)
     seen = attempts.statistics(101.5)
     assert (seen.per_second, seen.lately_good, seen.lately_bad, seen.lately_attempts) == (50.0, 500, 0, 1)
-    assert (seen.batch_events.count, seen.batch_events.sum) == (1, 500.0)
-    assert (seen.queue_s.count, seen.queue_s.sum) == (500, 500.0)
-    assert (seen.attempt_s.count, seen.attempt_s.sum) == (1, 0.5)
+    assert (seen.measures.batch_events.count, seen.measures.batch_events.sum) == (1, 500.0)
+    assert (seen.measures.queue_s.count, seen.measures.queue_s.sum) == (500, 500.0)
+    assert (seen.measures.attempt_s.count, seen.measures.attempt_s.sum) == (1, 0.5)
     assert (seen.to_received_s.count, seen.to_received_s.sum) == (1, 5.0)
     assert (seen.to_delivered_s.count, seen.to_delivered_s.sum) == (1, 10.0)
     assert seen.newest_at == UTC - 10.0
@@ -92,14 +92,35 @@ def test_lately_is_a_minute_and_a_rate_is_over_ten_seconds(attempts: Attempts) -
 def test_what_is_sent_again_is_counted(attempts: Attempts) -> None:
     end(attempts, a_batch(3), DELIVERED)
     end(attempts, a_batch(3), DELIVERED, again=True)
-    assert attempts.statistics(101.5).resent == 3
+    assert attempts.statistics(101.5).measures.resent == 3
+
+
+def test_attempts_of_different_actions_are_measured_apart_and_make_up_the_whole(attempts: Attempts) -> None:
+    end(attempts, Batch(a_batch(500).envelopes, "order"), DELIVERED)
+    end(attempts, Batch(a_batch(20).envelopes, "order"), DELIVERED, again=True)
+    end(attempts, Batch(a_batch(1).envelopes, "identify"), DELIVERED)
+    seen = attempts.statistics(101.5)
+    sizes = {name: (one.batch_events.count, one.batch_events.sum) for name, one in seen.actions.items()}
+    assert sizes == {"order": (2, 520.0), "identify": (1, 1.0)}
+    assert {name: one.resent for name, one in seen.actions.items()} == {"order": 20, "identify": 0}
+    whole = seen.measures
+    assert (whole.batch_events.count, whole.batch_events.sum, whole.batch_events.p50) == (3, 521.0, 21.0)
+    assert (whole.queue_s.count, whole.attempt_s.count, whole.resent) == (521, 3, 20)
+
+
+def test_actions_are_bounded(attempts: Attempts) -> None:
+    for number in range(300):
+        end(attempts, Batch(a_batch().envelopes, f"action-{number}"), DELIVERED)
+    seen = attempts.statistics(101.5)
+    assert len(seen.actions) == 101
+    assert seen.actions["other"].attempt_s.count == 200
 
 
 def test_an_attempt_that_sent_nothing_measures_nothing_and_is_in_the_log(
     attempts: Attempts, deliveries: Deliveries
 ) -> None:
     end(attempts, a_batch(), Failure(Fault.EVENT, "encoding_error", sent=False))
-    assert attempts.statistics(101.5).attempt_s.count == 0
+    assert attempts.statistics(101.5).measures.attempt_s.count == 0
     [told] = deliveries.recent()
     assert (told.result, told.reason, told.request) == ("failed", "encoding_error", None)
 

@@ -5,7 +5,7 @@ import { chart, minutesOf, perSecond } from "/chart.js";
 import { delivery } from "/deliveries.js";
 import { code, h, problem, replace, table } from "/dom.js";
 import { every } from "/looking.js";
-import { badge, compact, count, isFailing, milliseconds, percent, rate, seconds, why } from "/words.js";
+import { badge, compact, count, isFailing, milliseconds, percent, rate, seconds, why, word } from "/words.js";
 
 const LOOK_MS = 2000;
 
@@ -130,7 +130,15 @@ function healthOf(live) {
     facts("Breaker", [["state", breaker.state.replace("_", " ")], ["down for", breaker.down_s ? seconds(breaker.down_s) : "-"], ["has opened", `${count(breaker.trips)} times`]]),
     facts("Limiter", [["configured", limiter.per_second === null ? "unlimited" : `${compact(limiter.per_second)} / s`],
       ["now", limiter.effective === null ? "unlimited" : `${rate(limiter.effective)} / s`], ["slowed down by a 429", `${count(limiter.slowdowns)} times`]]),
+    doneBy(live.actions),
   ];
+}
+
+// An event that several actions want counts in each.
+function doneBy(actions) {
+  const done = Object.entries(actions).filter(([name]) => name).sort();
+  return done.length ? facts("Done by action", done.map(([name, one]) => [name,
+    Object.entries(one.done).map(([result, number]) => `${count(number)} ${word(result)}`).join(", ") || "nothing yet"])) : null;
 }
 
 function trends(charts, trend) {

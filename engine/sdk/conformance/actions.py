@@ -15,7 +15,7 @@ from ...errors import ValidationError
 from ...mapping import compile_mapping
 from ...model.batch import Batch
 from ...model.exchange import Request, Response
-from ...model.outcome import Failure, Rejected
+from ...model.outcome import Failure, Judgement, Rejected
 from ...secret import secrets_in
 from ..actions import ActionDestination
 from ..describing import actions_markdown
@@ -185,12 +185,14 @@ class ActionConformance(OverHttp):
             assert written == golden.requests
         for answer in golden.responses:
             response = answer.response()
-            verdicts = [
-                verdict_as_json(one.verdict)
+            told = [
+                (verdict_as_json(one.verdict), one.report and list(one.report))
                 for one in self.golden_tester(golden).run(*golden.events, answer=_always(response), at=golden.at)
                 if one.verdict is not None
             ]
-            assert (verdicts[0] if len(verdicts) == 1 else verdicts) == answer.verdict, answer
+            verdicts, reports = map(list, zip(*told, strict=True)) if told else ([], [])
+            assert (verdicts[0] if len(told) == 1 else verdicts) == answer.verdict, answer
+            assert (reports[0] if len(told) == 1 else reports if any(reports) else None) == answer.reported, answer
 
     # Means -----------------------------------------------------------------------------------------------------------
 
@@ -245,7 +247,7 @@ class ActionConformance(OverHttp):
             return response
 
         try:
-            verdict = drive(destination.exchange(sent.batch, items), answer)
+            verdict: Judgement = drive(destination.exchange(sent.batch, items), answer)
         except ValidationError as error:
             verdict = Failure(error.fault, error.code)
         assert_verdict(verdict, sent.batch)

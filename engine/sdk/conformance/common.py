@@ -14,13 +14,14 @@ import pytest
 from ...model.batch import Batch
 from ...model.envelope import Envelope
 from ...model.event import EVENT_TYPES
-from ...model.outcome import Delivered, Failure, Filtered, Raised, Rejected, Retry, Verdict
+from ...model.outcome import Delivered, Failure, Filtered, Judgement, Raised, Rejected, Retry
 from ...secret import secrets_in
 from ..destination import Destination
 from ..fields import fields
 from ..golden import Golden, goldens
 from ..samples import SAMPLES
 from ..testing import Tester
+from ..verdict import judged
 
 _README_SECTIONS = ("Settings", "Limits", "Idempotency")
 _SOUNDS_SECRET = re.compile(r"(^|_)(api_key|access_key|token|secret|password|credentials?)$")
@@ -108,8 +109,11 @@ def samples(tester: Tester) -> list[Envelope]:
     return list(tester.batch(*(SAMPLES[type_] for type_ in EVENT_TYPES)).envelopes)
 
 
-def assert_verdict(verdict: Verdict, batch: Batch) -> None:
-    """A verdict is of one of the three kinds; a list has an outcome for every event; a reason is fit for a counter's name."""
+def assert_verdict(judgement: Judgement, batch: Batch) -> None:
+    """A verdict is of one of the three kinds; a list has an outcome for every event; a reason is fit for a counter's name. Nobody takes
+    more than was sent."""
+    verdict, report = judged(judgement)
+    assert report is None or 0 <= report[1] <= report[0]
     if isinstance(verdict, list):
         assert len(verdict) == len(batch)
         assert all(isinstance(outcome, Delivered | Retry | Rejected | Raised | Filtered) for outcome in verdict)

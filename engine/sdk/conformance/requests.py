@@ -19,6 +19,7 @@ from ..destination import Limits, RequestDestination
 from ..golden import Golden, request_as_golden, verdict_as_json
 from ..samples import SAMPLES
 from ..testing import Tester
+from ..verdict import judged
 from .common import assert_verdict, samples
 from .http import BODIES, OverHttp, assert_legal
 
@@ -119,7 +120,10 @@ class Conformance(OverHttp):
             written = [request_as_golden(request, form) for request, form in zip(made, like, strict=False)]
             assert written == golden.requests
         for answer in golden.responses:
-            assert verdict_as_json(tester.verdict(answer.response(), *golden.events)) == answer.verdict
+            batch = tester.batch(*golden.events)
+            verdict, report = judged(self.request_destination().verdict(answer.response(), batch))
+            assert verdict_as_json(verdict) == answer.verdict
+            assert (report and list(report)) == answer.reported
 
     def supported(self) -> list[Envelope]:
         """The samples that this destination builds requests of."""
