@@ -11,6 +11,7 @@ from .calls import HUNDRED
 from .companies import UpsertCompany
 from .contacts import DeleteContact, UpsertContact
 from .events import SendCustomBehavioralEvent
+from .objects import UpsertObject
 from .settings import HubspotSettings
 
 
@@ -20,7 +21,7 @@ class Hubspot(ActionDestination[HubspotSettings]):
     label = "HubSpot"
     description = "Tells HubSpot who your contacts are, which companies they work for and what they do."
     Settings = HubspotSettings
-    actions = (UpsertContact, UpsertCompany, SendCustomBehavioralEvent, DeleteContact)
+    actions = (UpsertContact, UpsertCompany, SendCustomBehavioralEvent, UpsertObject, DeleteContact)
     limits = HUNDRED
 
     def __init__(self, settings: HubspotSettings, *more: Any) -> None:
