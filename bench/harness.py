@@ -61,11 +61,12 @@ class Bench:
 
     def _command(self, entrant: Entrant, folder: Path, interpreter: Sequence[str]) -> list[str]:
         config = folder / "doorstep.toml"
-        config.write_text(entrant.config.replace("{sink}", self.sink))
-        places = {"{sink}": self.sink, "{config}": str(config)}
-        arguments = list(entrant.arguments)
+        places = {"{sink}": self.sink, "{config}": str(config), "{bench}": str(ROOT / "bench")}
+        text, arguments = entrant.config, list(entrant.arguments)
         for place, value in places.items():
+            text = text.replace(place, value)
             arguments = [argument.replace(place, value) for argument in arguments]
+        config.write_text(text)
         return [*interpreter, *arguments]
 
     def _run(self, command: list[str], entrant: Entrant, load: AsFast | Steady) -> Measured:
@@ -82,6 +83,7 @@ class Bench:
             return Measured(
                 events=load.events,
                 seconds=load.seconds if isinstance(load, Steady) else 0.0,
+                rate=load.rate if isinstance(load, Steady) else 0,
                 fed=fed,
                 sink=self.statistics(),
                 wall_s=wall_s,
@@ -191,13 +193,14 @@ def reported(feeder: subprocess.Popen[bytes]) -> Report:
 
 
 def last_json(out: IO[bytes]) -> dict[str, Any]:
-    """The last line of `out`, if that is a JSON object."""
+    """The last line of `out` that is a JSON object: a profiler may have said something after it."""
     out.seek(0)
-    lines = out.read().splitlines() or [b""]
-    try:
-        return msgspec.json.decode(lines[-1], type=dict[str, Any])
-    except msgspec.DecodeError:
-        return {}
+    for line in reversed(out.read().splitlines()):
+        try:
+            return msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError:
+            continue
+    return {}
 
 
 def tail(err: IO[bytes], limit: int = 4000) -> str:
@@ -212,6 +215,12 @@ def check(entrant: Entrant, measured: Measured) -> None:
     wrong = {path: share for path, share in shares.items() if share != 1.0}
     if wrong:
         raise Void(f"{entrant.name}: not every event arrived exactly once; shares: {wrong}; it said {measured.said}")
+    told = measured.said.get("destinations", {})
+    behind = {
+        name: told.get(name) for name in entrant.handled if told.get(name, {}).get("delivered") != measured.events
+    }
+    if behind:
+        raise Void(f"{entrant.name}: not every event was handled: {behind}")
     if not measured.sink.paths:
         raise Void(f"{entrant.name}: nothing arrived")
 

@@ -26,10 +26,10 @@ from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
+from .entrants import webhook
 from .harness import Bench, Void, bench
 from .posting import Posted, batches, post, request, singles
 from .reliability.process import Doorstep
-from .scenarios import webhook
 
 BATCH = 500
 SINGLE_CONNECTIONS = 64

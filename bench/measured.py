@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from .feeder import SECOND_NS, Report
-from .paths import PathStats, SinkStats
+from .paths import BIN_NS, PathStats, SinkStats
 
 _NOTHING = PathStats(requests=0, bytes=0, first_ns=0, last_ns=0, first_bytes=0)
 
@@ -19,6 +19,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """Fed."""
     seconds: float = 0.0
     """How long the schedule was, with a steady load."""
+    rate: int = 0
+    """How many events a second it had."""
     fed: Report
     sink: SinkStats
     wall_s: float
@@ -64,6 +66,16 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         """
         path = self.path(name)
         return (path.bytes - framing * path.requests) / self.fed.bytes if self.fed.bytes else 0.0
+
+    def pace(self, name: str, from_s: float, to_s: float) -> float:
+        """The share of the intended throughput that `name` got in a part of a steady load's schedule: 1 is all of it, or more.
+
+        What is caught up on in that part counts as well as what is on time.
+        """
+        first, last = (round(self.fed.start_ns / BIN_NS + at_s * SECOND_NS / BIN_NS) for at_s in (from_s, to_s))
+        came = sum(size for number, size in self.path(name).bins.items() if first <= number < last)
+        fed = self.fed.bytes / self.events * self.rate * (to_s - from_s)
+        return min(1.0, came / fed) if fed else 0.0
 
     def kept_pace(self, name: str) -> float:
         """The share of the intended throughput that `name` got from a steady load: 1 is all of it, in time."""

@@ -20,6 +20,8 @@ from .figures import percentile
 from .http1 import Request
 from .stamp import STAMPS
 
+BIN_NS = 10**8
+"""How finely the times of arrival are kept where they are asked for."""
 _ID = re.compile(rb'"messageId": ?"([^"]+)"')
 
 
@@ -39,6 +41,8 @@ class PathStats(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     max_ms: float = 0.0
+    bins: dict[int, int] = {}
+    """Bytes by the number of the `BIN_NS` in which they had come."""
 
 
 class SinkStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +91,9 @@ class Path:
         query = dict(parse_qsl(split.query))
         self.name = split.path
         self.behave = behaviour(split.path, query)
-        self._readers = [getattr(self, f"_{flag}") for flag in ("count", "ids", "latency") if query.get(flag) == "1"]
+        self._readers = [
+            getattr(self, f"_{flag}") for flag in ("count", "ids", "latency", "pace") if query.get(flag) == "1"
+        ]
         self.forget()
 
     def forget(self) -> None:
@@ -97,6 +103,7 @@ class Path:
         ) = 0
         self._seen: set[bytes] = set()
         self._waits_ns = array("q")
+        self._bins: dict[int, int] = {}
 
     def take(self, request: Request) -> None:
         """Counts a request."""
@@ -122,6 +129,10 @@ class Path:
         stamps = STAMPS.findall(request.buffer, request.start, request.end)
         self._waits_ns.extend([self.last_ns - int(stamp) for stamp in stamps])
 
+    def _pace(self, request: Request) -> None:
+        number = self.last_ns // BIN_NS
+        self._bins[number] = self._bins.get(number, 0) + request.end - request.start
+
     def statistics(self) -> PathStats:
         """A copy of the counts."""
         waits = sorted(self._waits_ns)
@@ -138,6 +149,7 @@ class Path:
             p50_ms=percentile(waits, 0.5) / 1e6,
             p99_ms=percentile(waits, 0.99) / 1e6,
             max_ms=percentile(waits, 1.0) / 1e6,
+            bins=dict(self._bins),
         )
 
 

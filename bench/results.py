@@ -40,6 +40,16 @@ METRICS = {
     "kept_beside_trickle": Metric("kept beside one that trickles", ".3f", True),
     "kept_beside_error": Metric("kept beside one that answers 500", ".3f", True),
     "cpu_us": Metric("CPU, µs/event (with start)", ".2f", False),
+    "of_without": Metric("of the same without", ".2f", True),
+    "function_us": Metric("function, µs/event", ".2f", False),
+    "insert_us": Metric("insert function, µs/event", ".2f", False),
+    "without_cpu_us": Metric("CPU without function, µs/event", ".2f", False),
+    "rate_per_s": Metric("fed, events/s", ",.0f", None),
+    **{
+        f"{when}_{name}": Metric(f"kept {when_shown} a function {name}", ".3f", True)
+        for name in ("spins", "blocks", "waits")
+        for when, when_shown in (("during", "while"), ("after", "1 s after"))
+    },
     "plain_cpu_us": Metric("CPU without trigger, µs/event", ".2f", False),
     "rss_mib": Metric("peak RSS, MiB", ".0f", False),
     "rss_block_mib": Metric("peak RSS, block, MiB", ".0f", False),

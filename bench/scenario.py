@@ -45,8 +45,8 @@ Load: TypeAlias = AsFast | Steady | ShareOf
 class Entrant(msgspec.Struct, frozen=True, kw_only=True):
     """A program that reads events from stdin and posts them to the sink.
 
-    In `arguments` (of the interpreter) and `config` (TOML) `{sink}` is the sink's URL; `{config}` is the file that `config`
-    is written to.
+    In `arguments` (of the interpreter) and `config` (TOML) `{sink}` is the sink's URL, `{config}` the file that `config`
+    is written to, `{bench}` the folder of the bench.
     """
 
     name: str
@@ -55,6 +55,8 @@ class Entrant(msgspec.Struct, frozen=True, kw_only=True):
     config: str = ""
     whole: tuple[str, ...] = ()
     """The paths on which every event must arrive exactly once, or the run is void."""
+    handled: tuple[str, ...] = ()
+    """The destinations that must have delivered every event by the engine's own account: what the sink does not see."""
     framing: int = 1
     """See `Measured.arrived`."""
     exits: tuple[int, ...] = (0,)

@@ -8,66 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .entrants import ENGINE, all_ok, engine, fan_out, mapped, webhook
+from .function_scenarios import FUNCTIONS, MISBEHAVING
 from .measured import Measured
-from .scenario import AsFast, Entrant, Goal, Load, Scenario, ShareOf, Steady
+from .scenario import AsFast, Entrant, Goal, Scenario, ShareOf, Steady
 
 RSS = Goal("rss_mib", "<=", 150)
-
-_ENGINE = ("-m", "doorstep.engine.cli", "run")
-_MEMORY = '[engine]\ndurability = "memory"\n'
-
-
-def webhook(name: str, path: str, *lines: str, form: str = "json_array") -> str:
-    """The TOML of a webhook to `path` of the sink; `lines` are further keys."""
-    head = f'[destinations.{name}]\ntype = "webhook"\nsettings = {{ url = "{{sink}}{path}", format = "{form}" }}\n'
-    return head + "".join(f"{line}\n" for line in lines)
-
-
-def fan_out(count: int) -> str:
-    """The TOML of `count` healthy webhooks, each on a path of its own."""
-    return "".join(webhook(f"hook{i}", f"/ok/{i}") for i in range(count))
-
-
-def mapped(count: int) -> str:
-    """The TOML of `count` webhooks, each with a mapping of its own: six fields, one of them a hash."""
-    return "".join(
-        webhook(f"hook{i}", f"/ok/{i}", f"[destinations.hook{i}.actions.send]", *_mapping(i)) for i in range(count)
-    )
-
-
-def _mapping(number: int) -> tuple[str, ...]:
-    return (
-        """trigger = 'type = "track" or type != "track"'""",
-        f"[destinations.hook{number}.actions.send.mapping]",
-        'event = { "@path" = "$.event" }',
-        'user = { "@path" = "$.userId" }',
-        'id = { "@path" = "$.messageId" }',
-        'page = { "@path" = "$.context.page.url" }',
-        'email = { "@hash" = { value = { "@path" = "$.context.traits.email" }, normalise = "email" } }',
-        f'to = "receiver {number}"',
-    )
-
-
-def all_ok(count: int) -> tuple[str, ...]:
-    """The paths of `fan_out(count)`."""
-    return tuple(f"/ok/{i}" for i in range(count))
-
-
-def engine(
-    name: str,
-    load: Load,
-    config: str,
-    *,
-    whole: tuple[str, ...] = (),
-    framing: int = 1,
-    drain: str = "30s",
-    exits: tuple[int, ...] = (0,),
-) -> Entrant:
-    """`doorstep run` with `config`, memory durability."""
-    arguments = (*_ENGINE, "-c", "{config}", "--summary", "json", "--drain-timeout", drain)
-    return Entrant(
-        name=name, arguments=arguments, load=load, config=_MEMORY + config, whole=whole, framing=framing, exits=exits
-    )
 
 
 def common(measured: Measured) -> dict[str, float]:
@@ -137,7 +83,7 @@ PASS_THROUGH = Scenario(
     entrants=(
         Entrant(
             name="engine",
-            arguments=(*_ENGINE, "--to", "{sink}/ok", "--summary", "json"),
+            arguments=(*ENGINE, "--to", "{sink}/ok", "--summary", "json"),
             load=AsFast(400_000),
             whole=("/ok",),
         ),
@@ -262,4 +208,18 @@ STALLED = Scenario(
     goals=(RSS,),
 )
 
-SCENARIOS = {each.name: each for each in (PASS_THROUGH, FAN_OUT, MAPPED, TRIGGER, SINGLE, LATENCY, ISOLATION, STALLED)}
+SCENARIOS = {
+    each.name: each
+    for each in (
+        PASS_THROUGH,
+        FAN_OUT,
+        MAPPED,
+        TRIGGER,
+        SINGLE,
+        LATENCY,
+        ISOLATION,
+        STALLED,
+        FUNCTIONS,
+        MISBEHAVING,
+    )
+}

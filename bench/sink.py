@@ -6,8 +6,9 @@
 
 `GET /stats` tells what came, by path; `POST /reset` forgets it. On any path, `count=1` counts the events in the bodies,
 `ids=1` keeps their messageIds (unique ones and repeats), `latency=1` measures from the feeder's stamp to the arrival of the
-whole body. What a request costs here is a few microseconds; the sink's own processor time is in the statistics, so that a
-run can show that the sink was not what limited it. `python -m bench.sink [--port N]` prints its port as a JSON line.
+whole body, `pace=1` keeps how many bytes came in each tenth of a second. What a request costs here is a few microseconds; the
+sink's own processor time is in the statistics, so that a run can show that the sink was not what limited it. `python -m
+bench.sink [--port N]` prints its port as a JSON line.
 """
 
 from __future__ import annotations

@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
-from doorstep.engine.sdk import DELIVERED, Action, Failure, Fault, Field, Item, Limits, Outcome, Request, Verdict
+from doorstep.engine.sdk import (
+    DELIVERED,
+    Action,
+    Exchange,
+    Failure,
+    Fault,
+    Field,
+    Item,
+    Limits,
+    Outcome,
+    Request,
+    Verdict,
+    reported,
+)
 
+from .answers import Done, batch_done
 from .settings import HubspotSettings
 
 HUNDRED = Limits(max_events=100, max_bytes=1_000_000, max_wait_s=1.0)
@@ -38,6 +53,19 @@ class Call(Action[HubspotSettings]):
 
     def ask_for_all(self, url: str, items: Sequence[Item]) -> Request:
         return self.ask(url, b'{"inputs":[' + b",".join(item.body for item in items) + b"]}")
+
+    def upsert_all(self, kind: str, items: Sequence[Item], key: Callable[[Item], Hashable]) -> Exchange:
+        """Objects of one kind. HubSpot refuses a batch with one of them twice in it: the later one goes in another request."""
+        outcomes: dict[int, Outcome] = {}
+        taken = 0
+        url = self.settings.objects(f"{quote(kind, safe='')}/batch/upsert")
+        for part in rounds(items, lambda item: [key(item), ("trace", item.envelope.key)]):
+            done = batch_done((yield self.ask_for_all(url, part)), part)
+            if not isinstance(done, Done):
+                return whole(done, items)
+            outcomes |= {item.position: one for item, one in zip(part, done.outcomes, strict=True)}
+            taken += done.taken
+        return reported(together(items, outcomes), len(items), taken)
 
 
 def rounds(items: Sequence[Item], keys: Callable[[Item], Sequence[Hashable]]) -> list[list[Item]]:

@@ -16,15 +16,13 @@ from doorstep.engine.sdk import (
     Field,
     Item,
     Limits,
-    Outcome,
     Response,
     ValidationError,
     Verdict,
-    reported,
 )
 
-from .answers import Done, batch_done, judged
-from .calls import HUNDRED, Call, by, email_from, rounds, together, whole
+from .answers import judged
+from .calls import HUNDRED, Call, by, email_from
 from .values import address, properties
 
 
@@ -91,16 +89,7 @@ class UpsertContact(Call):
         }
 
     def exchange(self, items: Sequence[Item]) -> Exchange:
-        """HubSpot refuses a batch with a contact twice in it: the later one goes in another request."""
-        outcomes: dict[int, Outcome] = {}
-        taken = 0
-        for part in rounds(items, lambda item: [address(item.fields["email"]), ("trace", item.envelope.key)]):
-            done = batch_done((yield self.ask_for_all(self.settings.objects("contacts/batch/upsert"), part)), part)
-            if not isinstance(done, Done):
-                return whole(done, items)
-            outcomes |= {item.position: one for item, one in zip(part, done.outcomes, strict=True)}
-            taken += done.taken
-        return reported(together(items, outcomes), len(items), taken)
+        return self.upsert_all("contacts", items, lambda item: address(item.fields["email"]))
 
 
 def deleted(response: Response) -> Verdict:

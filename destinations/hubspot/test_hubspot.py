@@ -46,6 +46,48 @@ class TestHubspot(ActionConformance):
     ]
 
 
+KETTLE: dict[str, Any] = {
+    "upsert_object": {
+        "trigger": 'type = "track" and event = "Kettle Glazed"',
+        "mapping": {
+            "object_type": "p12345678_kettle",
+            "id_property": "kettle_id",
+            "id": {"@path": "$.properties.kettle"},
+            "properties": {"glaze": {"@path": "$.properties.glaze"}},
+        },
+    },
+    "send_custom_behavioral_event": {"enabled": False},
+}
+
+
+def glazed(kettle: str, message_id: str, glaze: str | None = None) -> dict[str, Any]:
+    properties = {"kettle": kettle, "glaze": glaze}
+    return {**TRACK, "event": "Kettle Glazed", "messageId": message_id, "properties": properties}
+
+
+def test_an_object_that_is_twice_in_a_batch_goes_in_two_requests_in_order() -> None:
+    events = [glazed("K-1", "m-1", "celadon"), glazed("k-1", "m-2", "tenmoku"), glazed("k-2", "m-3")]
+    [sent] = Tester(Hubspot, SETTINGS, actions=KETTLE).run(*events, answer=done)
+    assert [request.url for request in sent.requests] == [
+        "https://api.hubapi.com/crm/v3/objects/p12345678_kettle/batch/upsert"
+    ] * 2
+    assert ids(sent) == [["K-1", "k-2"], ["k-1"]]
+    assert sent.outcomes == [DELIVERED] * 3
+
+
+def test_objects_of_several_kinds_share_no_request() -> None:
+    kind = {"object_type": {"@path": "$.properties.kind"}}
+    action = {**KETTLE["upsert_object"], "mapping": {**KETTLE["upsert_object"]["mapping"], **kind}}
+    events = [glazed("k-1", "m-1"), glazed("k-2", "m-2"), glazed("k-3", "m-3")]
+    for event, name in zip(events, ("deals", "a/b", "deals"), strict=True):
+        event["properties"]["kind"] = name
+    sent = Tester(Hubspot, SETTINGS, actions={**KETTLE, "upsert_object": action}).run(*events, answer=done)
+    assert [(one.requests[0].url.removeprefix("https://api.hubapi.com/crm/v3/objects/"), ids(one)) for one in sent] == [
+        ("deals/batch/upsert", [["k-1", "k-3"]]),
+        ("a%2Fb/batch/upsert", [["k-2"]]),
+    ]
+
+
 class TestHubspotWithOAuth(TestHubspot):
     settings: ClassVar = OAUTH
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import PurePath
 from typing import Any, TypeAlias
+
+import msgspec
 
 from ..errors import (
     DestinationError,
@@ -60,6 +62,13 @@ class Finish:
         raise NotImplementedError
 
 
+class Waits(msgspec.Struct, frozen=True):
+    """A call that has begun and is not over: what an `async def` returned."""
+
+    handler: Handler
+    returned: Awaitable[Any]
+
+
 class Caller:
     """Calls the handlers of one function under given settings."""
 
@@ -75,16 +84,28 @@ class Caller:
     def __repr__(self) -> str:
         return f"<Caller of {self.function.path}>"
 
-    async def one(self, envelope: Envelope, ctx: Context) -> Result:
-        """Calls the handler for the type of one event."""
+    def begin(self, envelope: Envelope, ctx: Context) -> Result | Waits:
+        """Calls the handler for the type of one event. No coroutine: most handlers wait for nothing."""
         handler = self._handlers.get(envelope.event.type or "")
         if handler is None:
             return NOT_SUPPORTED
         try:
             returned = handler.call(decode(envelope.line), self._values, ctx)
-            if hasattr(returned, "__await__"):  # a tenth of what `inspect.isawaitable` takes
-                returned = await returned
-            ctx.returned = returned
+            if returned is not None:
+                if hasattr(returned, "__await__"):  # a tenth of what `inspect.isawaitable` takes
+                    return Waits(handler, returned)
+                ctx.returned = returned
+            return self._finish.one(handler, returned)
+        except (OutOfTime, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            return self._outcome(handler, error, ctx)
+
+    async def end(self, waits: Waits, ctx: Context) -> Result:
+        """What comes of a call that waits for something."""
+        handler = waits.handler
+        try:
+            ctx.returned = returned = await waits.returned
             return self._finish.one(handler, returned)
         except (OutOfTime, asyncio.CancelledError):
             raise

@@ -30,20 +30,20 @@ class Shared:
         self.limit_s = limit_s
 
 
-class Context:
-    """`await ctx.fetch(...)`, `await ctx.cache.load(...)`, `ctx.log(...)`."""
+class Context(msgspec.Struct, eq=False):
+    """`await ctx.fetch(...)`, `await ctx.cache.load(...)`, `ctx.log(...)`.
 
-    __slots__ = ("_began", "_log", "_log_left", "_shared", "error", "exchanges", "returned")
+    A Struct, because one is made for each call: 0.1 against 0.4 us.
+    """
 
-    def __init__(self, shared: Shared, began: float) -> None:
-        self._shared = shared
-        self._began = began
-        self._log: list[str] | None = None
-        self._log_left = LOG_BYTES
-        self.exchanges: list[tuple[Request, Response | None]] | None = None
-        """What `fetch` sent and got, where somebody wants to see it."""
-        self.returned: Any = None
-        self.error: BaseException | None = None
+    _shared: Shared
+    _began: float
+    _log: list[str] | None = None
+    _log_left: int = LOG_BYTES
+    exchanges: list[tuple[Request, Response | None]] | None = None
+    """What `fetch` sent and got, where somebody wants to see it."""
+    returned: Any = None
+    error: BaseException | None = None
 
     async def fetch(
         self,

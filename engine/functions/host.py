@@ -1,6 +1,6 @@
 """The thread in which a user's code runs, with an event loop of its own: so it can block or spin without the engine's loop noticing.
 
-    take(write) -> queue -> up to `calls` slots, each an asyncio task that handles one event after the other -> write.answer(...)
+    offer(write) -> queue -> up to `calls` slots, each an asyncio task that handles one event after the other -> write.answer(...)
 
 A slot goes on without giving way as long as handlers wait for nothing; as soon as one does, the next slot starts. So events begin in
 order, an event costs no task of its own, and with one slot they are handled strictly one after the other. Lives on asyncio, whatever the
@@ -13,7 +13,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from math import inf
 from pathlib import PurePath
@@ -21,7 +21,7 @@ from typing import Any
 
 from ..model.envelope import Envelope
 from ..model.outcome import DELIVERED, UNTRIED, Outcome, Raised, Retry
-from .calling import Answer, Caller, Result
+from .calling import Answer, Caller, Result, Waits
 from .context import Context, Shared
 from .fetching import Fetcher, OpenTransport
 from .interrupt import OutOfTime
@@ -35,7 +35,19 @@ IN_VAIN = 5
 class Write:
     """Events to be handled, and what became of them. Made by the engine's thread, worked on by the host's."""
 
-    __slots__ = ("answer", "contexts", "envelopes", "is_dropped", "left", "next", "results", "sound", "vain", "whole")
+    __slots__ = (
+        "answer",
+        "contexts",
+        "end",
+        "envelopes",
+        "is_dropped",
+        "left",
+        "next",
+        "results",
+        "sound",
+        "vain",
+        "whole",
+    )
 
     def __init__(self, envelopes: Sequence[Envelope], *, whole: bool, answer: Callable[[Answer], None]) -> None:
         self.envelopes = envelopes
@@ -45,7 +57,9 @@ class Write:
         """Called with the answer, from whatever thread knows it; the first one counts."""
         self.results: list[Result] = [UNTRIED] * len(envelopes)
         self.next = 0
-        self.left = 1 if whole else len(envelopes)
+        self.end = 1 if whole else len(envelopes)
+        """How many calls it is."""
+        self.left = self.end
         """Calls that have not ended."""
         self.vain = 0
         self.sound = False
@@ -53,11 +67,6 @@ class Write:
         self.is_dropped = False
         self.contexts: list[Context] | None = None
         """Kept for the tester."""
-
-    @property
-    def end(self) -> int:
-        """How many calls it is."""
-        return 1 if self.whole else len(self.envelopes)
 
 
 class Slot:
@@ -99,6 +108,8 @@ class Host:
         self._is_tidying = False
         self._deaf: set[asyncio.Task[Any]] = set()
         self._idle: list[Slot] = []
+        self._offered: deque[Write] = deque()
+        self._is_called = False
         self._queue: deque[Write] = deque()
         self._in_hand: set[Write] = set()
         self._on_over: Callable[[], None] = lambda: None
@@ -117,6 +128,13 @@ class Host:
         self._on_over()
         self.post(self.stop)  # if it is only a call that does not end, and not the thread
 
+    def offer(self, write: Write) -> None:
+        """Has the thread handle it. From the engine's: what comes before it looks is one call, and one change of threads."""
+        self._offered.append(write)
+        if not self._is_called:
+            self._is_called = True
+            self.post(self._take_offered)
+
     def post(self, call: Callable[..., object], *arguments: object) -> None:
         """Has the thread call something, soon. From any thread; nothing happens if the loop is closed."""
         with suppress(RuntimeError):
@@ -128,7 +146,15 @@ class Host:
 
     # What it is told -------------------------------------------------------------------------------------------------
 
-    def take(self, write: Write) -> None:
+    def _take_offered(self) -> None:
+        self._is_called = False  # before it looks: what is offered from now on is another call
+        try:
+            while self._offered:
+                self._take(self._offered.popleft())
+        except OutOfTime:  # meant for a call that had just ended: the loop would pass over it
+            self.stop()
+
+    def _take(self, write: Write) -> None:
         """Handles it when its turn comes."""
         if self.is_over:
             write.answer(list(write.results))
@@ -189,35 +215,58 @@ class Host:
                 write.next += 1
                 if write.next == write.end:
                     self._queue.popleft()
-                await self._call(slot, write)
+                waiting = self._call(slot, write)
+                if waiting is not None:
+                    await waiting
         except OutOfTime:  # it came a moment too late, between two calls: nothing in here is trusted any more
             self.stop()
         finally:
             slot.write = None
             self._idle.append(slot)
 
-    async def _call(self, slot: Slot, write: Write) -> None:
+    def _call(self, slot: Slot, write: Write) -> Awaitable[None] | None:
+        """Begins the next call; what is left of it, if it waits for something."""
         slot.since = began = time.monotonic()
         slot.context = context = Context(self._shared, began)
         if write.contexts is not None:
             context.exchanges = []
             write.contexts.append(context)
+        if write.whole:
+            return self._wait(slot, write, self.caller.all(write.envelopes, context))
         try:
-            if write.whole:
-                self._finish(write, await self.caller.all(write.envelopes, context))
-            else:
-                self._note(slot, write, await self.caller.one(write.envelopes[slot.position], context))
+            result = self.caller.begin(write.envelopes[slot.position], context)
         except (OutOfTime, asyncio.CancelledError) as error:
-            slot.since = inf  # first of all: as long as it is set, the watch may raise here
-            if slot.task is not None:
-                slot.task.uncancel()
-            outcome = self._cut_short(slot, write, error)
-            if write.whole:
-                self._finish(write, self.caller.of_all(outcome, len(write.envelopes)))
-            else:
-                self._note(slot, write, outcome)
-        finally:
-            slot.since = inf
+            self._ended(slot, write, error)
+            return None
+        if isinstance(result, Waits):
+            return self._wait(slot, write, self.caller.end(result, context))
+        slot.since = inf
+        self._note(slot, write, result)
+        return None
+
+    async def _wait(self, slot: Slot, write: Write, waiting: Awaitable[Any]) -> None:
+        """The rest of a call, up to its end."""
+        try:
+            result = await waiting
+        except (OutOfTime, asyncio.CancelledError) as error:
+            self._ended(slot, write, error)
+            return
+        slot.since = inf
+        if write.whole:
+            self._finish(write, result)
+        else:
+            self._note(slot, write, result)
+
+    def _ended(self, slot: Slot, write: Write, error: BaseException) -> None:
+        """A call was ended by what was raised into it."""
+        slot.since = inf  # first of all: as long as it is set, the watch may raise here
+        if slot.task is not None:
+            slot.task.uncancel()
+        outcome = self._cut_short(slot, write, error)
+        if write.whole:
+            self._finish(write, self.caller.of_all(outcome, len(write.envelopes)))
+        else:
+            self._note(slot, write, outcome)
 
     def _cut_short(self, slot: Slot, write: Write, error: BaseException) -> Outcome:
         """A call was ended from outside, or by a cancellation of its own making."""

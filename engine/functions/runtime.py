@@ -108,7 +108,7 @@ class Runtime:
         self._waiting.add(waiting)
         self._watch.stir()
         try:
-            host.post(host.take, write)
+            host.offer(write)
             await waiting.done.wait()
         except BaseException:
             host.post(host.drop, write)

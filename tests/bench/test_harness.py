@@ -6,7 +6,9 @@ import io
 import os
 import subprocess
 import sys
+from typing import Any
 
+import msgspec
 import pytest
 
 from bench import hotpath
@@ -50,6 +52,14 @@ def test_a_run_that_lost_or_repeated_something_is_void(size: int) -> None:
         check(whole, outcome(size))
 
 
+@pytest.mark.parametrize("said", [{}, {"destinations": {"f": {"delivered": 0}}}])
+def test_a_run_in_which_a_function_did_not_handle_every_event_is_void(said: dict[str, Any]) -> None:
+    handled = Entrant(name="x", arguments=(), load=AsFast(1), handled=("f",))
+    check(handled, msgspec.structs.replace(outcome(9), said={"destinations": {"f": {"delivered": 1}}}))
+    with pytest.raises(Void, match="not every event was handled"):
+        check(handled, msgspec.structs.replace(outcome(9), said=said))
+
+
 def test_a_run_in_which_nothing_arrived_is_void() -> None:
     with pytest.raises(Void, match="nothing arrived"):
         check(FLOOR, outcome(0))
@@ -78,9 +88,15 @@ def test_the_engine_has_a_core_of_its_own_where_there_are_two() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(b'noise\n{"received": 3}\n', {"received": 3}), (b"", {}), (b"noise\n", {}), (b"[1]\n", {})],
+    [
+        (b'noise\n{"received": 3}\n', {"received": 3}),
+        (b"", {}),
+        (b"noise\n", {}),
+        (b"[1]\n", {}),
+        (b'{"received": 3}\nnoise\n', {"received": 3}),
+    ],
 )
-def test_the_summary_is_the_last_line_if_that_is_an_object(text: bytes, said: dict[str, int]) -> None:
+def test_the_summary_is_the_last_line_that_is_an_object(text: bytes, said: dict[str, int]) -> None:
     assert last_json(io.BytesIO(text)) == said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from bench.feeder import Report
@@ -98,3 +99,15 @@ def test_a_percentile_is_one_of_the_values(share: float, expected: float) -> Non
 
 def test_a_percentile_of_nothing_is_zero() -> None:
     assert percentile([], 0.5) == 0.0
+
+
+def test_the_pace_of_a_part_of_the_schedule_is_what_came_in_it() -> None:
+    bins = {100 + tenth: 100 if tenth < 20 else 50 for tenth in range(40)}
+    seen = msgspec.structs.replace(path(40, 3000, 10 * SECOND, 14 * SECOND, 100), bins=bins)
+    run = msgspec.structs.replace(measured({"/ok": seen}, fed_bytes=10_000), rate=100)
+    assert (run.pace("/ok", 0, 2), run.pace("/ok", 2, 4), run.pace("/ok", 1, 3)) == (1.0, 0.5, 0.75)
+
+
+def test_what_is_caught_up_on_is_no_more_than_all_of_it() -> None:
+    seen = msgspec.structs.replace(path(40, 3000, 10 * SECOND, 14 * SECOND, 100), bins={100: 10_000})
+    assert msgspec.structs.replace(measured({"/ok": seen}), rate=100).pace("/ok", 0, 1) == 1.0

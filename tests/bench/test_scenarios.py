@@ -10,6 +10,7 @@ import pytest
 
 from bench.cli import settled
 from bench.feeder import Report
+from bench.machine import ROOT
 from bench.measured import Measured
 from bench.paths import PathStats, SinkStats
 from bench.results import METRICS
@@ -33,7 +34,8 @@ def fake_run(events: int = 1000) -> Measured:
 def urls(entrant: Entrant) -> Iterator[str]:
     """Where the entrant sends."""
     for each in tomllib.loads(entrant.config).get("destinations", {}).values():
-        yield each["settings"]["url"]
+        if each["type"] != "function":
+            yield each["settings"]["url"]
     yield from [argument for argument in entrant.arguments if argument.startswith("{sink}")]
 
 
@@ -47,6 +49,8 @@ def test_the_scenarios_of_the_acceptance_list_are_there() -> None:
         "latency",
         "isolation",
         "stalled",
+        "functions",
+        "misbehaving",
     ]
 
 
@@ -59,7 +63,7 @@ def test_every_metric_that_is_read_is_described_and_every_goal_is_among_them(sce
 
 
 @pytest.mark.parametrize(
-    "scenario", [one for one in ALL if one.name != "isolation"], ids=lambda scenario: scenario.name
+    "scenario", [one for one in ALL if one.name not in ("isolation", "misbehaving")], ids=lambda scenario: scenario.name
 )
 def test_memory_has_a_goal_where_throughput_is_measured(scenario: Scenario) -> None:
     assert [goal.bound for goal in scenario.goals if goal.metric == "rss_mib"] == [150]
@@ -82,6 +86,19 @@ def test_a_quick_load_is_small_and_of_the_same_kind(entrant: Entrant) -> None:
 def test_fan_out_has_ten_destinations_and_isolation_twenty() -> None:
     counts = [len(list(urls(entrant))) for name in ("fan-out", "isolation") for entrant in SCENARIOS[name].entrants]
     assert counts == [10, 20, 20, 20, 20]
+
+
+def test_the_functions_of_scenarios_are_files_of_the_bench() -> None:
+    sources = [
+        each["source"]
+        for scenario in ALL
+        for entrant in scenario.entrants
+        for kind in ("destinations", "functions")
+        for each in tomllib.loads(entrant.config).get(kind, {}).values()
+        if "source" in each
+    ]
+    assert len(sources) == 6
+    assert all((ROOT / source.replace("{bench}", "bench")).is_file() for source in sources)
 
 
 def test_a_share_becomes_a_rate_once_the_maximum_is_known() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.http1 import Request
-from bench.paths import Answer, SinkStats, Tally
+from bench.paths import BIN_NS, Answer, SinkStats, Tally
 from bench.sink import Connection
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
@@ -69,6 +69,16 @@ def test_requests_and_bytes_are_counted_by_path() -> None:
         "/ok/1": (2, 8, 5),
         "/ok/2": (1, 1, 1),
     }
+
+
+def test_bytes_are_kept_by_time_of_arrival_where_that_is_asked_for() -> None:
+    tally = Tally()
+    for _ in range(3):
+        tally.handle(request("/ok?pace=1", b"12345"))
+    tally.handle(request("/ok/silent", b"12345"))
+    paths = tally.statistics().paths
+    assert (sum(paths["/ok"].bins.values()), paths["/ok/silent"].bins) == (15, {})
+    assert {paths["/ok"].first_ns // BIN_NS, paths["/ok"].last_ns // BIN_NS} >= set(paths["/ok"].bins)
 
 
 def test_events_are_counted_where_that_is_asked_for_and_only_inside_the_body() -> None:

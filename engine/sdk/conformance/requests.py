@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 import hypothesis
 import msgspec
@@ -28,9 +28,6 @@ PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
 
 class Conformance(OverHttp):
     """For a request destination."""
-
-    secret_in_url: ClassVar[bool] = False
-    """True where the vendor wants a secret in the URL and leaves no other way."""
 
     def request_destination(self) -> RequestDestination[Any]:
         destination = self.make_tester().destination
