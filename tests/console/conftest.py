@@ -42,14 +42,14 @@ class Receiver:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 lengths = [line for line in head.split("\r\n") if line.lower().startswith("content-length:")]
                 body = json.loads(await reader.readexactly(int(lengths[0].partition(":")[2])))
-                status, said = self._judge(head.split()[1].partition("?")[0], body)
+                status, said = self._judge(head.split()[1].partition("?")[0], body, head)
                 writer.write(
-                    f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n{said}".encode()
+                    f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(said.encode())}\r\n\r\n{said}".encode()
                 )
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def _judge(self, path: str, body: Any) -> tuple[int, str]:
+    def _judge(self, path: str, body: Any, head: str) -> tuple[int, str]:
         if path == "/moody" and self.is_down:
             return 503, "{}"
         if path == "/picky" and "bad" in body.get("properties", {}):
@@ -66,8 +66,8 @@ class Receiver:
 class Running:
     """An engine that runs in a thread, from `start` to `stop`. With a `file` its configuration is written there and read from it."""
 
-    def __init__(self, config: Callable[[int], str], file: Path | None = None) -> None:
-        self.receiver = Receiver()
+    def __init__(self, config: Callable[[int], str], file: Path | None = None, receiver: Receiver | None = None) -> None:
+        self.receiver = receiver or Receiver()
         self.file = file
         self.url = ""
         self._config = config
