@@ -66,7 +66,9 @@ class Receiver:
 class Running:
     """An engine that runs in a thread, from `start` to `stop`. With a `file` its configuration is written there and read from it."""
 
-    def __init__(self, config: Callable[[int], str], file: Path | None = None, receiver: Receiver | None = None) -> None:
+    def __init__(
+        self, config: Callable[[int], str], file: Path | None = None, receiver: Receiver | None = None
+    ) -> None:
         self.receiver = receiver or Receiver()
         self.file = file
         self.url = ""

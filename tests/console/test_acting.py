@@ -1,4 +1,4 @@
-"""Pages that act on the engine as a whole: replays from the journal; the configuration, checked and reloaded; what is parked and forgotten."""
+"""Pages that act on the engine as a whole: replays from the journal, the configuration, what is parked, what is forgotten."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A hundred secrets in headers, addresses and passwords, half of them in events too, with a receiver that repeats all it hears: none of them is in
-the browser, wherever one looks."""
+"""A hundred secrets in headers, addresses and events, with a receiver that repeats all it hears: none of them is in the browser."""
 
 from __future__ import annotations
 
@@ -88,7 +87,8 @@ EVENT = {"type": "track", "event": "Signed Up", "userId": "u-1"}
 
 # Text, attributes, what is typed in, what is stored: all of what a page holds.
 EVERYTHING = """() => JSON.stringify([document.documentElement.outerHTML, document.body.innerText, document.title,
-  [...document.querySelectorAll("input, textarea, select")].map((one) => one.value), {...sessionStorage}, {...localStorage}, document.cookie])"""
+  [...document.querySelectorAll("input, textarea, select")].map((one) => one.value),
+  {...sessionStorage}, {...localStorage}, document.cookie])"""
 
 
 def _open_all(page: Any) -> None:
