@@ -60,7 +60,7 @@ function healthOf({ version, uptime_s, process, journal }, { ready, reason }) {
     h("div", { class: "grid" },
       facts("Process", [["version", version], ["running for", seconds(uptime_s)], ["takes events in", ready ? "yes" : "no"],
         ["memory", bytes(process.rss_bytes)], ["processor time", seconds(process.cpu_s)],
-        ["its loop is late by", milliseconds(Math.max(process.loop_lag_ms, process.loop_lag_max_ms))]]),
+        ["its loop is late by, p99 / at worst", `${milliseconds(process.loop_lag_ms)} / ${milliseconds(process.loop_lag_max_ms)}`]]),
       journal ? facts("Journal", [["size", `${bytes(journal.used_bytes)} of ${bytes(journal.max_bytes)} (${percent(journal.used_bytes / journal.max_bytes)})`],
         ["events kept", count(journal.end - journal.oldest)], ["the oldest is of", journal.kept_since ? time(journal.kept_since) : "-"],
         ["kept for, as far as there is room", seconds(journal.retention_s)], ["waiting to be written", bytes(journal.waiting_bytes)], ["full", journal.is_full ? "yes" : "no"]])
