@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 pytestmark = pytest.mark.schema
 
-EXAMPLES = 250
+EXAMPLES = 60
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 
 
