@@ -8,21 +8,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doorstep.engine import Engine, load_config
+from doorstep.engine.catalogue import Catalogue
+from doorstep.engine.cli.reload import Reloader
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 LIMIT_S = 15.0
 
 
 class Receiver:
-    """Answers 200; 400 at /picky to what has the property `bad`; 503 at /moody while `is_down`."""
+    """Answers 200; 400 at /picky to what has the property `bad`; 500 at /sickly to what is `sick`; 503 at /moody while `is_down`."""
 
     def __init__(self) -> None:
         self.is_down = False
@@ -38,18 +42,20 @@ class Receiver:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 lengths = [line for line in head.split("\r\n") if line.lower().startswith("content-length:")]
                 body = json.loads(await reader.readexactly(int(lengths[0].partition(":")[2])))
-                status, said = self._judge(head.split()[1].partition("?")[0], body)
+                status, said = self._judge(head.split()[1].partition("?")[0], body, head)
                 writer.write(
-                    f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n{said}".encode()
+                    f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(said.encode())}\r\n\r\n{said}".encode()
                 )
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
-    def _judge(self, path: str, body: Any) -> tuple[int, str]:
+    def _judge(self, path: str, body: Any, head: str) -> tuple[int, str]:
         if path == "/moody" and self.is_down:
             return 503, "{}"
         if path == "/picky" and "bad" in body.get("properties", {}):
             return 400, '{"error": "bad is not allowed"}'
+        if path == "/sickly" and body.get("properties", {}).get("sick"):
+            return 500, "{}"
         self.seen.setdefault(path, []).extend(body if isinstance(body, list) else [body])
         return 200, "{}"
 
@@ -58,10 +64,13 @@ class Receiver:
 
 
 class Running:
-    """An engine that runs in a thread, from `start` to `stop`."""
+    """An engine that runs in a thread, from `start` to `stop`. With a `file` its configuration is written there and read from it."""
 
-    def __init__(self, config: Callable[[int], str]) -> None:
-        self.receiver = Receiver()
+    def __init__(
+        self, config: Callable[[int], str], file: Path | None = None, receiver: Receiver | None = None
+    ) -> None:
+        self.receiver = receiver or Receiver()
+        self.file = file
         self.url = ""
         self._config = config
         self._ready = threading.Event()
@@ -96,7 +105,7 @@ class Running:
     async def _live(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         port = await self.receiver.listen()
-        self.engine = Engine(load_config(text=self._config(port)))
+        self.engine = self._made(port)
         async with self.engine as engine:
             assert engine.console_url is not None
             self.url = engine.console_url
@@ -104,6 +113,24 @@ class Running:
             await self._end.wait()
             await engine.stop(0.1)
         self.receiver.close()
+
+    def _made(self, port: int) -> Engine:
+        if self.file is None:
+            return Engine(load_config(text=self._config(port)))
+        self.file.write_text(self._config(port), encoding="utf-8")
+        catalogue = Catalogue.discover()
+        config = load_config(self.file, catalogue=catalogue)
+        engine = Engine(config, catalogue=catalogue)
+        engine.files = Reloader(engine, config, [str(self.file)], catalogue)
+        return engine
+
+
+def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
+    """Looks again and again."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -132,15 +159,25 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def open_page(browser: Any, running: Running) -> Iterator[Callable[..., Any]]:
-    """Opens a page of the console. At the end: it has complained of nothing, and asked nobody else for anything."""
+    """Opens a page of the console. At the end: it has complained of nothing, and asked nobody else for anything.
+
+    `refused`: it asks for what will be refused, which the browser by itself complains of.
+    """
     contexts, complaints, asked = [], [], []
 
-    def open_page(place: str = "", *, url: str | None = None, **options: Any) -> Any:
+    def open_page(place: str = "", *, url: str | None = None, refused: bool = False, **options: Any) -> Any:
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("console", lambda message: complaints.append(message.text) if message.type in BAD else None)
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if message.type in BAD and not (refused and REFUSED.search(message.text))
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto((url or running.url) + place)
@@ -154,6 +191,7 @@ def open_page(browser: Any, running: Running) -> Iterator[Callable[..., Any]]:
 
 
 BAD = ("error", "warning")
+REFUSED = re.compile(r"^Failed to load resource: .* status of 4\d\d")
 
 CONFIG = """
 [engine]
@@ -185,6 +223,11 @@ type = "webhook"
 settings = {{ url = "http://127.0.0.1:{port}/moody" }}
 breaker = {{ consecutive = 1, open = "100ms", max_open = "200ms" }}
 retry = {{ attempts = 50, base = "50ms", cap = "100ms", give_up_after = "1h" }}
+
+[destinations.sickly]
+type = "webhook"
+settings = {{ url = "http://127.0.0.1:{port}/sickly", format = "single" }}
+retry = {{ attempts = 5, base = "1h", cap = "2h", give_up_after = "24h" }}
 
 [destinations.chat]
 type = "slack"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doorstep.engine.admin.settings import hash_of
+from doorstep.engine.journal.desk import LetterQuery
 
-from .conftest import Running
+from .conftest import Running, until
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the console is not looked at: no playwright here")
 expect = sync_api.expect
@@ -160,6 +160,8 @@ PLACES = [
     "#/events/m-why",
     "#/tail",
     "#/letters",
+    "#/replays",
+    "#/configuration",
     "#/tester?destination=chat&action=post_message",
 ]
 
@@ -169,15 +171,21 @@ def test_no_page_is_wider_than_the_screen_and_axe_finds_no_serious_fault(
     running: Running, open_page, width, scheme
 ) -> None:
     running.submit(an_event("Product Viewed", "m-why"), an_event("Signed Up", "m-axe", bad=True))
+    until(lambda: running.run(_letters(running)))
+    [letter, *_] = running.run(_letters(running))
     page = open_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     found = []
-    for place in PLACES:
+    for place in [*PLACES, f"#/letters/{letter.id}"]:
         page.goto(running.url + place)
         page.wait_for_selector("h1")
         page.wait_for_timeout(150)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
         found += [f"{place}: {fault}" for fault in _axe(page)]
     assert found == []
+
+
+async def _letters(running: Running) -> list[Any]:
+    return await running.engine.desk.letters(LetterQuery())
 
 
 def _axe(page: Any) -> list[str]:
@@ -221,10 +229,3 @@ def test_two_hundred_destinations_are_painted_within_a_second(browser: Any, tmp_
         expect(page.get_by_text("10 of 200 destinations")).to_be_visible()
     finally:
         running.stop()
-
-
-def until(condition: Any, limit_s: float = 10.0) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)

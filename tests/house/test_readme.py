@@ -1,49 +1,21 @@
-"""README.md does what it says: its commands and examples are run, its tables and links looked up.
-
-A fenced block with a file name is that file; a `console` block is a session: what follows a `$` line is what the command prints,
-where `...` stands for anything. Receivers at `127.0.0.1:9000` are one that these tests started.
-"""
+"""README.md does what it says: its commands and examples are run (`sessions.py` says how), its tables and links looked up."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
-import shlex
 import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
 
-import doorstep.engine
 import msgspec
 import pytest
 from doorstep.engine.policy.retry import RetrySettings, timetable
 from doorstep.engine.sdk import Fault, fault_of_status
 
-FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ADDRESS = "127.0.0.1:9000"
+from .sessions import Block, Received, Terminal, a_receiver, blocks_of, sessions_of
+
 DEEDS = {None: "delivered", Fault.TRANSIENT: "tried again", Fault.CONFIGURATION: "held", Fault.EVENT: "given up"}
-
-
-class Block(NamedTuple):
-    """A fenced block: its language, the file that it is (if any), and what is in it."""
-
-    language: str
-    file: str
-    text: str
-
-
-class Received(NamedTuple):
-    """One request that the receiver got, its body unpacked."""
-
-    path: str
-    authorization: str | None
-    body: bytes
 
 
 @pytest.fixture(scope="module")
@@ -53,96 +25,18 @@ def readme(root: Path) -> str:
 
 @pytest.fixture(scope="module")
 def blocks(readme: str) -> list[Block]:
-    return [Block(*found) for found in FENCE.findall(readme)]
-
-
-@pytest.fixture
-def received() -> Iterator[tuple[str, list[Received]]]:
-    """The address of a receiver that answers 200, and what it got."""
-    got: list[Received] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            plain = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
-            got.append(Received(self.path, self.headers["Authorization"], plain))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"127.0.0.1:{server.server_port}", got
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def workplace(tmp_path: Path, blocks: list[Block], received: tuple[str, list[Received]]) -> Path:
-    """A folder with the files that the README shows, and `doorstep` and `python` on its path."""
-    place = tmp_path / "work"
-    place.mkdir()
-    for block in blocks:
-        if block.file:
-            (place / block.file).write_text(block.text.replace(ADDRESS, received[0]), encoding="utf-8")
-    commands = {"doorstep": "-m doorstep.engine.cli", "python": ""}
-    for name, arguments in commands.items():
-        script = place / "bin" / name
-        script.parent.mkdir(exist_ok=True)
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments} "$@"\n', encoding="utf-8")
-        script.chmod(0o755)
-    return place
-
-
-def session(text: str) -> list[tuple[str, str]]:
-    """The commands of a `console` block, each with what it prints."""
-    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)[1:]
-    return list(zip(parts[::2], parts[1::2], strict=True))
-
-
-def run(command: str, place: Path, environment: dict[str, str]) -> str:
-    """What it prints to both outputs, as a terminal would show it."""
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=place,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=50,
-        check=False,
-    )
-    return done.stdout.decode()
-
-
-def looks_like(shown: str, expected: str) -> bool:
-    """Whether a command printed what the README shows; `...` is anything on a line."""
-    pattern = "".join(re.escape(part) if part != "..." else ".*" for part in re.split(r"(\.\.\.)", expected))
-    return re.fullmatch(pattern, shown) is not None
+    return blocks_of(readme)
 
 
 def test_every_session_prints_what_the_readme_shows(
-    workplace: Path,
-    blocks: list[Block],
-    received: tuple[str, list[Received]],
-    plain_environment: dict[str, str],
+    tmp_path: Path, blocks: list[Block], plain_environment: dict[str, str]
 ) -> None:
-    sessions = [block.text for block in blocks if block.language == "console"]
-    assert len(sessions) >= 4
-    package = Path(doorstep.engine.__file__ or "").parents[2]
-    path = os.pathsep.join([str(workplace / "bin"), plain_environment["PATH"]])
-    environment = plain_environment | {"PATH": path, "PYTHONPATH": str(package)}
-    for command, expected in [one for text in sessions for one in session(text)]:
-        shown = run(command.replace(ADDRESS, received[0]), workplace, environment)
-        assert looks_like(shown, expected), f"$ {command}\n{shown}"
-    events = (workplace / "events.ndjson").read_bytes().splitlines()
-    first, *others = received[1]
+    assert len([block for block in blocks if block.language == "console"]) >= 4
+    with a_receiver() as (address, received):
+        terminal = Terminal(tmp_path, blocks, address, plain_environment)
+        terminal.follow(sessions_of(blocks))
+    events = (terminal.folder / "events.ndjson").read_bytes().splitlines()
+    first, *others = received
     assert first == Received("/in", None, b"[" + b",".join(events[:6]) + b"]")
     assert sorted(other.path for other in others) == ["/crm", "/crm", "/lake"], (
         "lake takes what comes from the shop, no program"

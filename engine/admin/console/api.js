@@ -56,6 +56,16 @@ export async function send(method, where, body = undefined) {
   return response.status === 204 ? null : response.json();
 }
 
+// Of the address that probes ask: it answers 503 when it is not ready, and that is an answer.
+export async function readiness(signal) {
+  try {
+    return await (await fetch("/readyz", { signal, cache: "no-store", credentials: "omit" })).json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, { code: "lost", message: "The engine does not answer." });
+  }
+}
+
 // Server-sent events, read by hand: EventSource cannot send a token.
 export async function* follow(where, signal) {
   const response = await ask("GET", where, { signal, accept: "text/event-stream" });

@@ -2,15 +2,17 @@
 
 import { forgetToken, get, keepToken, Refused } from "/api.js";
 import { h, problem, replace } from "/dom.js";
+import { configuration } from "/configuration.js";
 import { destination } from "/destination.js";
 import { events } from "/events.js";
 import { letters } from "/letters.js";
 import { overview } from "/overview.js";
+import { replays } from "/replays.js";
 import { tail } from "/tail.js";
 import { tester } from "/tester.js";
 
 const PAGES = { "": ["Overview", overview], destinations: ["Destination", destination], events: ["Events", events],
-  tail: ["Live tail", tail], letters: ["Dead letters", letters], tester: ["Tester", tester] };
+  tail: ["Live tail", tail], letters: ["Dead letters", letters], replays: ["Replay", replays], tester: ["Tester", tester], configuration: ["Configuration", configuration] };
 const main = document.getElementById("main");
 const who = document.getElementById("who");
 const lost = document.getElementById("lost");

@@ -15,6 +15,8 @@ function lines(values, height, top) {
   return runs.filter((run) => run.length).map((run) => (run.length === 1 ? [run[0], run[0].replace(/^[\d.]+/, (x) => String(Number(x) + 0.5))] : run));
 }
 
+const left = (point) => point.split(",")[0];
+
 export function spark(values, label, kind = "", top = undefined) {
   const height = 22;
   const most = top ?? Math.max(1e-9, ...values.map((value) => value ?? 0));
@@ -32,7 +34,9 @@ export function chart(title, unit, series, minutes) {
       series.map((one) => h("span", { class: `key ${one.kind}` }, `${one.name} ${one.format(one.values.at(-1) ?? null)}`))),
     svg("svg", { viewBox: `0 0 ${WIDE} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
       svg("path", { class: "axis", d: `M0,${height - 1}H${WIDE}M0,1H${WIDE}` }),
-      series.map((one) => lines(one.values, height, most).map((run) => svg("polyline", { class: one.kind, points: run.join(" ") })))),
+      series.map((one) => lines(one.values, height, most).map((run) => [
+        svg("polygon", { class: one.kind, points: `${left(run[0])},${height - 1} ${run.join(" ")} ${left(run.at(-1))},${height - 1}` }),
+        svg("polyline", { class: one.kind, points: run.join(" ") })]))),
     h("p", { class: "scale quiet" }, h("span", {}, `${minutes} min ago`), h("span", {}, `highest ${series[0].format(most)}`), h("span", {}, "now")));
 }
 

@@ -5,9 +5,10 @@ import { chart, minutesOf, perSecond } from "/chart.js";
 import { delivery } from "/deliveries.js";
 import { code, h, problem, replace, table } from "/dom.js";
 import { every } from "/looking.js";
-import { badge, compact, count, isFailing, milliseconds, percent, rate, seconds, why, word } from "/words.js";
+import { badge, compact, count, event, isFailing, milliseconds, percent, rate, seconds, summary, time, why, word } from "/words.js";
 
 const LOOK_MS = 2000;
+const SHOWN = 20;
 
 export async function destination(main, [name], query, signal) {
   const where = `destinations/${path(name)}`;
@@ -19,6 +20,7 @@ export async function destination(main, [name], query, signal) {
   const charts = h("div", { class: "charts" });
   const health = h("div", { class: "grid" });
   const recent = h("div", { class: "list" });
+  const waiting = h("div");
   const onlyFailed = h("input", { type: "checkbox", id: "failed", onchange: () => look() });
   const trouble = h("div");
   let paused = false;
@@ -39,7 +41,7 @@ export async function destination(main, [name], query, signal) {
   async function look() {
     const failed = onlyFailed.checked;
     const [row, attempts] = await Promise.all([
-      get(where, {}, signal), get("deliveries", { destination: name, limit: 20, failed }, signal)]);
+      get(where, {}, signal), get("deliveries", { destination: name, limit: SHOWN, failed }, signal)]);
     const live = row.live;
     paused = row.standing.paused;
     button.textContent = paused ? "Resume" : "Pause";
@@ -48,9 +50,10 @@ export async function destination(main, [name], query, signal) {
       replace(state, badge(live.state));
     }
     replace(reason, isFailing(live) && !live.reason ? h("p", { class: "problem" }, `Most of what was tried in the last minute failed. The latest reason: ${why(lastReason(attempts.deliveries)) || "see below"}.`) : null, live.reason ? h("p", { class: "problem" }, `Held because ${why(live.reason)}. It is tried once a minute, and goes on by itself when that succeeds or its settings change.`) : null);
-    replace(funnelPart, funnel(live));
+    replace(funnelPart, funnel(live), gapsOf(row.gaps));
     replace(health, healthOf(live));
     trends(charts, row.trend);
+    replace(waiting, live.parked ? section("Parked for a later try", parkedOf(await get(`${where}/parked`, { limit: SHOWN }, signal), live.parked)) : null);
     const latest = `${failed} ${attempts.deliveries.map((each) => each.id).join(" ")}`;
     if (latest !== newest && !recent.contains(document.activeElement)) {
       newest = latest;
@@ -67,11 +70,14 @@ export async function destination(main, [name], query, signal) {
       h("p", { class: "quiet" }, [shown.type, shown.settings.owner ? `owner ${shown.settings.owner}` : null].filter(Boolean).join(", ")),
       h("p", { class: "buttons end" }, button,
         h("a", { class: "button", href: `#/tester?destination=${encodeURIComponent(name)}` }, "Test an event"),
+        h("a", { class: "button", href: `#/replays?destination=${encodeURIComponent(name)}` }, "Replay"),
+        h("a", { class: "button", href: `#/tail?destination=${encodeURIComponent(name)}` }, "Tail"),
         h("a", { class: "button", href: `#/letters?destination=${encodeURIComponent(name)}` }, "Dead letters"))),
     trouble, reason,
     section("What becomes of its events", funnelPart),
     charts,
     section("How it does", health),
+    waiting,
     section("Recent deliveries", h("p", { class: "check" }, onlyFailed, h("label", { for: "failed" }, "only those that failed")), recent),
     shown.actions.length ? section("Actions", shown.actions.map((action) => actionOf(name, action))) : null,
     section("Configuration", h("details", {}, h("summary", {}, "As it is in use; secrets are masked"), code(shown.settings, `Configuration of ${name}`))));
@@ -108,6 +114,25 @@ function funnel(live) {
       reasons.some(([, one]) => one !== 0) ? h("ul", {}, reasons.filter(([, one]) => one !== 0).map(([reason, one]) => h("li", {}, one === null ? reason : `${count(one)} \u00d7 ${reason}`))) : null)));
 }
 
+// Events that it will not get, by their numbers.
+function gapsOf(gaps) {
+  if (!gaps.length) return null;
+  return h("details", {}, h("summary", {}, `Events that it will not get: ${count(gaps.reduce((total, [first, last]) => total + last - first + 1, 0))}`),
+    h("ul", { class: "inside" }, gaps.map(([first, last, reason, at]) => h("li", {}, `number ${count(first)} to ${count(last)}: ${reason} `, time(at)))));
+}
+
+function parkedOf({ parked }, total) {
+  return [
+    table("Parked events, in order", ["Event", "Tried", "Why", "Next try"], parked.map((one) => {
+      const known = event(one.line);
+      const last = one.tries.at(-1);
+      return [
+        h("span", {}, summary(known), h("small", { class: "block" }, known?.messageId ? h("a", { href: `#/events/${encodeURIComponent(known.messageId)}` }, known.messageId) : `number ${count(one.number)}`)),
+        count(one.tries.length), last ? why(last[1]) : "-", time(one.due)];
+    })),
+    parked.length < total ? h("p", { class: "quiet" }, `The first ${count(parked.length)} of ${count(total)}.`) : null];
+}
+
 function meter(share, mood) {
   const bar = h("span", { class: `fill ${mood}` });
   bar.style.width = `${Math.max(share > 0 ? 0.5 : 0, share * 100)}%`;
@@ -127,7 +152,7 @@ function healthOf(live) {
     facts("Attempts", [["in all", count(live.attempts)], ["repeated", count(live.retried)],
       ...Object.entries(live.failed).map(([reason, number]) => [why(reason), count(number)]),
       ["events an attempt", live.batch_events ?? "-"], ["success, last minute", percent(live.success)]]),
-    facts("Breaker", [["state", breaker.state.replace("_", " ")], ["down for", breaker.down_s ? seconds(breaker.down_s) : "-"], ["has opened", `${count(breaker.trips)} times`]]),
+    facts("Breaker", [["state", breaker.state.replace("_", " ")], ["down for", breaker.down_s ? seconds(breaker.down_s) : "-"], ["has opened", `${count(breaker.trips)} times`], ["its actor has crashed", `${count(live.crashes)} times`]]),
     facts("Limiter", [["configured", limiter.per_second === null ? "unlimited" : `${compact(limiter.per_second)} / s`],
       ["now", limiter.effective === null ? "unlimited" : `${rate(limiter.effective)} / s`], ["slowed down by a 429", `${count(limiter.slowdowns)} times`]]),
     doneBy(live.actions),

@@ -56,7 +56,7 @@ function storyOf(story, life, event) {
   const because = h("span", { class: "reason" }, why(story.reason));
   const steps = stepsOf(story, life);
   const clause = h("div");
-  if (story.state === "filtered" && event && typeof event === "object") explain(story, event, clause);
+  if (story.state === "filtered" && event && typeof event === "object") explain(story, life, event, clause);
   return [
     h("h3", {}, h("a", { href: `#/destinations/${path(story.destination)}` }, story.destination), " ", badge(story.state), " ", because),
     clause,
@@ -77,16 +77,24 @@ function stepsOf(story, life) {
 }
 
 // The journal knows the reason; which part of the condition it was, the tester says, by the configuration of today.
-async function explain(story, event, place) {
+async function explain(story, life, event, place) {
   try {
     const { reports: [report] } = await send("POST", "tests", { event, destination: story.destination });
     const failed = report.checks.find((one) => !one.passed);
     const actions = report.actions.filter((one) => !one.wanted && one.clause);
     replace(place,
       failed ? h("p", {}, `As it is configured now: ${failed.name} says no. `, failed.detail ? h("code", {}, failed.detail) : null) : null,
-      report.passed ? h("p", {}, "As it is configured now, it would get the event: replay it.") : null,
+      report.passed ? h("p", {}, "As it is configured now, it would get the event: ", h("a", { href: replayOf(story.destination, life) }, "replay it"), ".") : null,
       actions.length ? h("ul", {}, actions.map((one) => h("li", {}, `${one.name}: `, h("code", {}, one.clause)))) : null);
   } catch {
     replace(place); // it is configured no more
   }
 }
+
+function replayOf(destination, life) {
+  const around = { since: Math.floor(life.received), until: Math.floor(life.received) + 1 };
+  return `#/replays?${new URLSearchParams({ destination, ...around, ...(life.message_id ? { where: `messageId = ${quoted(life.message_id)}` } : {}) })}`;
+}
+
+// A text of FQL has no escapes, but two kinds of quotes.
+const quoted = (text) => (text.includes('"') ? `'${text}'` : `"${text}"`);

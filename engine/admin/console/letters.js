@@ -47,13 +47,12 @@ async function many(main, query, signal) {
       each.destination,
       h("a", { href: `#/letters?${new URLSearchParams({ destination: each.destination, reason: each.reason })}` }, why(each.reason)),
       count(each.count), time(each.last_at)])) : h("p", { class: "card" }, "There are none: nothing was given up."),
-    h("form", { class: "bar card", onsubmit: (submitted) => { submitted.preventDefault(); replace(said); look(); } },
-      h("p", { class: "field" }, h("label", { for: "of" }, "Destination"), of),
-      h("p", { class: "field" }, h("label", { for: "reason" }, "Reason"), reason, h("datalist", { id: "reasons" }, [...new Set(counts.map((each) => each.reason))].map((value) => h("option", { value })))),
-      h("p", { class: "field wide" }, h("label", { for: "where" }, "Event, in FQL"), where),
-      h("p", { class: "field" }, h("label", { for: "since" }, "Given up in"), since),
-      h("button", { class: "main" }, "Find"),
-      h("p", { class: "quiet block", id: "where-help" }, "All conditions must hold.")),
+    h("form", { class: "card form", onsubmit: (submitted) => { submitted.preventDefault(); replace(said); look(); } },
+      h("p", {}, h("label", { for: "of" }, "Destination"), of),
+      h("p", {}, h("label", { for: "reason" }, "Reason"), reason, h("datalist", { id: "reasons" }, [...new Set(counts.map((each) => each.reason))].map((value) => h("option", { value })))),
+      h("p", { class: "twice" }, h("label", { for: "where" }, "Event, in FQL"), where),
+      h("p", {}, h("label", { for: "since" }, "Given up in"), since),
+      h("p", { class: "buttons block" }, h("button", { class: "main" }, "Find"), h("span", { class: "quiet", id: "where-help" }, "All conditions must hold."))),
     said, result);
 }
 

@@ -4,7 +4,7 @@ import { get, path } from "/api.js";
 import { chart, minutesOf, perSecond, spark } from "/chart.js";
 import { h, replace } from "/dom.js";
 import { every } from "/looking.js";
-import { badge, bytes, compact, count, isFailing, milliseconds, needsSomebody, percent, rate, seconds, word } from "/words.js";
+import { badge, bytes, compact, count, isFailing, milliseconds, needsSomebody, percent, rate, seconds, why, word } from "/words.js";
 
 const LOOK_MS = 2000;
 
@@ -16,7 +16,7 @@ export async function overview(main, parts, query, signal) {
   const search = h("input", { type: "search", id: "search", placeholder: "name, type or owner", oninput: () => arrange() });
   const state = h("select", { id: "state", onchange: () => arrange() },
     h("option", { value: "" }, "all"), h("option", { value: "trouble" }, "in trouble"),
-    ["closed", "open", "half_open", "held", "crashed", "paused"].map((one) => h("option", { value: one }, word(one))));
+    ["closed", "open", "half_open", "held", "crashed", "paused", "removed"].map((one) => h("option", { value: one }, word(one))));
   const rows = new Map();
   const news = h("p", { class: "hidden", role: "status" });
   const states = new Map();
@@ -46,7 +46,7 @@ export async function overview(main, parts, query, signal) {
     const now = await get("overview", {}, signal);
     seen = now.destinations.sort(byTrouble);
     for (const one of seen) {
-      if (!rows.has(one.name)) rows.set(one.name, row(one));
+      if (!rows.has(one.name) || (states.get(one.name) === "removed") !== (one.state === "removed")) rows.set(one.name, row(one));
       rows.get(one.name).update(one);
     }
     for (const name of rows.keys()) if (!seen.some((one) => one.name === name)) rows.delete(name);
@@ -74,6 +74,13 @@ export async function overview(main, parts, query, signal) {
 const HEADS = [["Destination", ""], ["State", ""], ["Delivered / s", "number"], ["Last minutes", ""], ["Success", "number"],
   ["Latency p99", "number"], ["Waiting", "number"], ["Parked", "number"], ["Dead", "number"]];
 
+const NONE = () => h("span", { class: "quiet" }, "0");
+
+function toldOf({ reason, state, ...now }) {
+  const more = reason ? why(reason) : state === "closed" && isFailing(now) ? "most attempts of the last minute failed" : "";
+  return more ? h("span", { class: "quiet reason" }, more) : null;
+}
+
 function matches(one, wanted, state) {
   const is = state === "" || one.state === state || (state === "trouble" && needsSomebody(one));
   return is && `${one.name} ${one.type} ${one.owner ?? ""}`.toLowerCase().includes(wanted);
@@ -87,7 +94,7 @@ function row(one) {
   const cells = HEADS.slice(1).map(([name, kind]) => h("td", { "data-label": name, class: kind }));
   const told = h("span", { class: "quiet" });
   const element = h("tr", {},
-    h("th", { scope: "row" }, h("a", { href: `#/destinations/${path(one.name)}` }, one.name), " ", told),
+    h("th", { scope: "row" }, h("a", { href: one.state === "removed" ? "#/configuration" : `#/destinations/${path(one.name)}` }, one.name), " ", told),
     cells);
   const values = [];
   const put = (at, value, make = () => value) => {
@@ -99,16 +106,16 @@ function row(one) {
   return { element, update(now) {
     const what = [now.type, now.owner].filter(Boolean).join(", ");
     if (told.textContent !== what) told.textContent = what;
-    put(0, `${now.state} ${now.reason}`, () => [badge(now.state), now.reason ? h("span", { class: "quiet reason" }, now.reason) : null]);
+    put(0, `${now.state} ${now.reason} ${isFailing(now)}`, () => [badge(now.state), toldOf(now)]);
     put(1, rate(now.per_second));
     put(2, now.trend.until, () => [
       spark(perSecond(now.trend), `delivered a second, highest ${rate(Math.max(0, ...perSecond(now.trend)))}`),
       now.trend.failed.some(Boolean) ? spark(now.trend.failed, `failed attempts, ${count(now.trend.failed.reduce((a, b) => a + b, 0))} in all`, "bad") : null]);
     put(3, percent(now.success), () => (isFailing(now) ? h("strong", { class: "bad-text" }, percent(now.success)) : percent(now.success)));
     put(4, milliseconds(now.p99_ms));
-    put(5, now.lag_events ? `${compact(now.lag_events)}, ${seconds(now.lag_s)}` : "0");
-    put(6, compact(now.parked));
-    put(7, compact(now.dead), () => (now.dead ? h("a", { href: `#/letters?destination=${encodeURIComponent(now.name)}` }, compact(now.dead)) : "0"));
+    put(5, `${now.lag_events} ${now.lag_s}`, () => (now.lag_events ? [compact(now.lag_events), now.lag_s < 1 ? null : h("small", { class: "quiet block" }, `for ${seconds(now.lag_s)}`)] : NONE()));
+    put(6, now.parked, () => (now.parked ? compact(now.parked) : NONE()));
+    put(7, now.dead, () => (now.dead ? h("a", { href: `#/letters?destination=${encodeURIComponent(now.name)}` }, compact(now.dead)) : NONE()));
   } };
 }
 

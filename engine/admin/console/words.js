@@ -47,6 +47,7 @@ const STATES = {
   held: ["held", "bad"],
   crashed: ["crashed", "bad"],
   paused: ["paused", "calm"],
+  removed: ["removed", "calm"],
   delivered: ["delivered", "good"],
   partial: ["partly delivered", "warn"],
   failed: ["failed", "bad"],
