@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-from doorstep.engine.sdk import ActionDestination, Failure, Fault, Limits, Request, Response, Verdict
+from doorstep.engine.sdk import ActionDestination, Limits
 
 from .events import ReportContentEvent, ReportDeliveryEvent, TrackEvent, TrackPageView, TrackScreenView
 from .objects import CreateUpdateObject, DeleteObject, DeleteRelationship
@@ -48,28 +47,3 @@ class Customerio(ActionDestination[CustomerioSettings]):
     )
     # 500 kB a request, 32 kB an entity. The number of entities is nowhere limited; 1000 is what others were seen to send.
     limits = Limits(max_events=1000, max_bytes=500_000 - _AROUND, max_item_bytes=32 * 1024)
-
-    def check_request(self) -> Request:
-        """Where the workspace of site id and key is."""
-        return Request(
-            "GET", self.settings.at("/api/v1/accounts/region"), {"Authorization": self.settings.authorization}, b""
-        )
-
-    def check_verdict(self, response: Response) -> Verdict:
-        """Either region answers for both, so the answer may name the other one."""
-        verdict = super().check_verdict(response)
-        return verdict if isinstance(verdict, Failure) else _other_region(response, self.settings.region) or verdict
-
-
-def _other_region(response: Response, region: str) -> Failure | None:
-    try:
-        found = msgspec.json.decode(response.body, type=_Account).region
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if found in ("", region):
-        return None
-    return Failure(Fault.CONFIGURATION, "other_region", detail=f"the workspace is in {found}, `region` is {region}")
-
-
-class _Account(msgspec.Struct):
-    region: str = ""

@@ -48,8 +48,4 @@ class CustomerioSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def batch_url(self) -> str:
-        return self.at("/api/v2/batch")
-
-    def at(self, path: str) -> str:
-        """The URL of a path."""
-        return (self.url or _HOSTS[self.region]).rstrip("/") + path
+        return (self.url or _HOSTS[self.region]).rstrip("/") + "/api/v2/batch"

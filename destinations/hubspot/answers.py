@@ -53,23 +53,6 @@ class _Answer(msgspec.Struct):
     errors: list[_Error] = []
 
 
-class _Account(msgspec.Struct):
-    portalId: int = 0
-
-
-def other_account(response: Response, hub_id: str) -> Failure | None:
-    """What is wrong if the account of an answer is not the one of the settings; None for an answer that names none."""
-    try:
-        found = msgspec.json.decode(response.body, type=_Account).portalId
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if found in (0, int(hub_id)):
-        return None
-    return Failure(
-        Fault.CONFIGURATION, "other_account", detail=f"the token is of account {found}, `hub_id` is {hub_id}"
-    )
-
-
 class Done(msgspec.Struct, frozen=True):
     """What became of a batch."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.engine.sdk import ActionDestination, Request
+from doorstep.engine.sdk import ActionDestination
 
 from .calls import ONE
 from .companies import CreateUpdateCompany
@@ -19,8 +19,3 @@ class Intercom(ActionDestination[IntercomSettings]):
     Settings = IntercomSettings
     actions = (IdentifyContact, TrackEvent, CreateUpdateCompany, DeleteContact)
     limits = ONE
-
-    def check_request(self) -> Request:
-        """Who the token belongs to."""
-        headers = {name: value for name, value in self.settings.headers.items() if name != "Content-Type"}
-        return Request("GET", self.settings.at("/me"), headers, b"")

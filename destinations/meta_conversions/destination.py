@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from doorstep.engine.sdk import ActionDestination, Limits, Request, Response, Verdict, bearer_auth
+from doorstep.engine.sdk import ActionDestination, Limits
 
-from .answers import verdict_of
 from .events import STANDARD, CustomEvent
 from .settings import MetaSettings
 
@@ -18,12 +17,3 @@ class MetaConversions(ActionDestination[MetaSettings]):
     actions = (*STANDARD, CustomEvent)
     # Meta says nothing about bytes; a request of 1000 full events is about this.
     limits = Limits(max_events=1000, max_bytes=1_000_000)
-
-    def check_request(self) -> Request:
-        """The dataset itself, which only somebody with access to it sees."""
-        settings = self.settings
-        url = f"{settings.host}/{settings.api_version}/{settings.dataset_id}?fields=id"
-        return Request("GET", url, {"Authorization": bearer_auth(settings.access_token.reveal())}, b"")
-
-    def check_verdict(self, response: Response) -> Verdict:
-        return verdict_of(response, 0)

@@ -74,15 +74,6 @@ class Destination(Generic[S]):
         """What the events of one batch must have in common (a user, an endpoint). Called once per event if overridden."""
         return None
 
-    def check_request(self) -> Request | None:
-        """A request that changes nothing, and whose answer shows whether the settings are right: for `doorstep check --online`. None: the
-        vendor has none."""
-        return None
-
-    def check_verdict(self, response: Response) -> Verdict:
-        """What the answer to `check_request` says. The default knows only status codes."""
-        return verdict_by_status(response)
-
 
 class RequestDestination(Destination[S]):
     """A destination behind HTTP. Pure: no client, no clock, no state between calls."""

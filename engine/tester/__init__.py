@@ -11,18 +11,16 @@ Functions run, with the event at hand; what they send with `ctx.fetch` goes nowh
 
 `report` what comes out · `checks` why an event would (not) be offered · `trying` one destination, from event to outcome ·
 `sending` its requests · `calling` functions · `masking` secrets made unreadable · `workbench`, `drying`, `showing` the same, and edited
-mappings, for the admin API of a running engine · `asking` each destination's own check of its settings.
+mappings, for the admin API of a running engine.
 """
 
 from __future__ import annotations
 
-from .asking import Answered, ask
 from .report import ActionReport, Check, DestinationReport, FieldReport, FunctionReport, RequestReport, ResponseReport
 from .trying import EventTester
 
 __all__ = [
     "ActionReport",
-    "Answered",
     "Check",
     "DestinationReport",
     "EventTester",
@@ -30,5 +28,4 @@ __all__ = [
     "FunctionReport",
     "RequestReport",
     "ResponseReport",
-    "ask",
 ]

@@ -68,21 +68,6 @@ class Sending:
         if self._transport is not None:
             await self._transport.aclose()
 
-    async def check(self) -> Verdict | None:
-        """What the destination's own check says of its settings; None if it has none. A token that is needed for it is got first."""
-        request = self._plan.destination.check_request()
-        if request is None:
-            return None
-        answer = await self._sent(request, lambda asked: asked)
-        if isinstance(answer, Failure):
-            return self._masked(answer)
-        self._masking.request(request)
-        verdict = self._plan.destination.check_verdict(answer)
-        return self._masked(verdict) if isinstance(verdict, Failure) else verdict
-
-    def _masked(self, failure: Failure) -> Failure:
-        return msgspec.structs.replace(failure, detail=self._masking.text(failure.detail))
-
     async def actions(self, envelope: Envelope, only: str | None) -> list[ActionReport]:
         """What each action does with it, or the destination itself where it has none. Raises LookupError for an unknown action."""
         destination = self._plan.destination

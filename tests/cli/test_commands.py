@@ -169,38 +169,6 @@ def test_check_warns_of_what_is_hardly_meant_and_strictly_refuses_it(invoke, wri
     assert (strict.exit_code, strict.stdout, strict.stderr) == (78, warning, "1 warning\n")
 
 
-INTERCOM = '[destinations.{}]\ntype = "intercom"\nsettings = {{ access_token = "t0ken", url = "{}" }}\n'
-
-
-def test_online_the_destinations_are_asked_whether_their_settings_are_right(invoke, write_config, receiver, answer):
-    write_config(
-        INTERCOM.format("chat", receiver.url(""))
-        + '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://h.example" }\n'
-    )
-    good = invoke("check", "--online")
-    assert (good.exit_code, good.stdout.splitlines()) == (
-        0,
-        [
-            "destinations.chat: ok",
-            "destinations.hook: not asked: webhook has no check of its own",
-            "ok: 2 destinations, 1 ingress",
-        ],
-    )
-    receiver.answers["/me"] = answer(401)
-    wrong = invoke("check", "--online")
-    assert (wrong.exit_code, wrong.stdout.splitlines()[0]) == (78, "destinations.chat: refused: http_401")
-
-
-def test_online_whoever_cannot_be_reached_is_a_warning_and_strictly_a_problem(invoke, write_config, refusing):
-    write_config(INTERCOM.format("chat", refusing.rstrip("/")))
-    done = invoke("check", "--online")
-    assert (done.exit_code, done.stdout.splitlines()[0][:64]) == (
-        0,
-        "destinations.chat: warning: cannot tell: connect_refused connect",
-    )
-    assert invoke("check", "--online", "--strict").exit_code == 78
-
-
 def test_the_schema_knows_the_settings_of_the_webhook(invoke):
     done = invoke("schema")
     assert done.exit_code == 0

@@ -33,6 +33,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 class ActionConformance(OverHttp):
     """For an `ActionDestination`."""
 
+    secret_in_url: ClassVar[bool] = False
+    """True where the vendor wants a secret in the URL and leaves no other way."""
     events: ClassVar[list[dict[str, Any]]] = []
     """More events for the suite to run it with: those without which an action would never be used."""
     without_golden: ClassVar[tuple[str, ...]] = ()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import ClassVar
 
 from ...model.exchange import Request, Response
-from ...model.outcome import Delivered, Failure
 from ...secret import Secret, secrets_in
 from ..actions import ActionDestination
 from ..destination import RequestDestination
@@ -34,9 +32,6 @@ BODIES = (
 class OverHttp(Common):
     """For both kinds of destinations behind HTTP."""
 
-    secret_in_url: ClassVar[bool] = False
-    """True where the vendor wants a secret in the URL and leaves no other way."""
-
     def test_an_authority_asks_without_showing_secrets_and_reads_any_answer(self) -> None:
         authority = self.authority()
         if authority is not None:
@@ -44,20 +39,6 @@ class OverHttp(Common):
             shown = repr(authority)
             assert [secret for secret in secrets_in(self.make_tester().settings) if secret and secret in shown] == []
             assert_authority(authority, [Response(status, {}, body) for status in range(100, 600) for body in BODIES])
-
-    def test_its_own_check_asks_without_changing_anything_and_reads_any_answer(self) -> None:
-        destination = self.make_tester().destination
-        request = destination.check_request()
-        if request is not None:
-            assert request == self.make_tester().destination.check_request()
-            assert (request.method, request.body) == ("GET", b""), "what changes nothing is a GET"
-            assert_legal(request)
-            assert (
-                self.secret_in_url
-                or [one for one in secrets_in(self.make_tester().settings) if one in request.url] == []
-            )
-            for response in (Response(status, {}, body) for status in range(100, 600) for body in BODIES):
-                assert isinstance(destination.check_verdict(response), Delivered | Failure)
 
     def authority(self) -> Authority | None:
         """Of the destination under the class's settings."""

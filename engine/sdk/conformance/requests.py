@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import hypothesis
 import msgspec
@@ -28,6 +28,9 @@ PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
 
 class Conformance(OverHttp):
     """For a request destination."""
+
+    secret_in_url: ClassVar[bool] = False
+    """True where the vendor wants a secret in the URL and leaves no other way."""
 
     def request_destination(self) -> RequestDestination[Any]:
         destination = self.make_tester().destination
