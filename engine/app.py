@@ -187,9 +187,12 @@ class Engine:
     # Out ---------------------------------------------------------------------------------------------------------
 
     async def drain(self, patience_s: float = 30.0) -> None:
-        """Takes nothing more, and returns when nothing is pending or waits to be stored, or nothing moved for `patience_s`."""
+        """Takes nothing more, and returns when nothing is pending, or waits to be stored or replayed; or nothing moved for `patience_s`."""
         self._log.close()
         await self._log.settled()
+        if isinstance(self.desk, RunningDesk):
+            with anyio.move_on_after(patience_s):
+                await self.desk.replayer.has_looked.wait()
         await self._fleet.drain(patience_s, lambda: self._log.is_settled)
         if await self._alerting.look(last=True):  # what happened at the very end
             await self._fleet.drain(patience_s, lambda: self._log.is_settled)

@@ -204,7 +204,7 @@ class Fleet:
     ) -> None:
         """Progress of anyone is everyone's: a destination that waits for a retry is waited for while others work."""
         settled = state.counters.settled
-        while state.counters.pending or not is_all_in():
+        while state.counters.pending or state.is_replaying or not is_all_in():
             now = self._clock.monotonic()
             if state.counters.settled != settled:
                 settled, progress.at = state.counters.settled, now
