@@ -173,6 +173,7 @@ class Engine:
         Bad events are in the result's `rejected`, never an exception. Waits while the engine has no room. Raises `Closed`
         after the end.
         """
+        self._expect_entered()
         lines = [_line(event) for event in _each(events)]
         results = []
         for start in range(0, len(lines), PIECE_EVENTS):
@@ -182,6 +183,7 @@ class Engine:
 
     async def serve(self, ingress: Ingress) -> None:
         """Runs an ingress until its input ends or it is stopped."""
+        self._expect_entered()
         await ingress.run(self._pipeline)
 
     # Out ---------------------------------------------------------------------------------------------------------
@@ -239,6 +241,10 @@ class Engine:
     def max_event_bytes(self) -> int:
         """The longest event that is taken."""
         return self._config.engine.max_event_bytes
+
+    def _expect_entered(self) -> None:
+        if not hasattr(self, "_pipeline"):
+            raise RuntimeError("the engine does not run yet: `async with engine:` starts it")
 
     @property
     def keeps(self) -> bool:

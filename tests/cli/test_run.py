@@ -252,6 +252,10 @@ def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):
             ["--to", "http://x/", "--leftovers", "no/f"],
             "--leftovers: no/f cannot be written: No such file or directory",
         ),
+        (
+            ["--to", "-", "--data-dir", "/dev/null/j"],
+            "engine.data_dir: /dev/null/j cannot be used: Not a directory; name a folder that may be made and written to",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_said_and_exits_with_78(invoke, tmp_path, arguments, said):

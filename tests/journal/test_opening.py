@@ -17,7 +17,7 @@ import anyio
 import apsw
 import msgspec
 import pytest
-from doorstep.engine.errors import JournalError
+from doorstep.engine.errors import ConfigError, JournalError
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.opening import restorer
 from doorstep.engine.journal.queries import Queries, StoredPieces
@@ -118,7 +118,7 @@ async def test_what_is_no_database_is_refused_and_left_as_it_is(open_log: Any, t
 
 async def test_a_folder_that_is_none_is_said_to_be_none(open_log: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="file cannot be used as data_dir: File exists"):
+    with pytest.raises(ConfigError, match="file cannot be used: File exists; name a folder that may be made"):
         async with open_log("disk", tmp_path / "file", []):
             pass
 
