@@ -157,9 +157,18 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        if kind is None and not self._stopped:
-            await self.drain()
-            await self.stop(DRAIN_S)
+        try:
+            if kind is None and not self._stopped:
+                await self.drain()
+                await self.stop(DRAIN_S)
+        except BaseException as ended:  # cancelled while it waited, as a rule: what was opened is closed all the same
+            await self._close(type(ended), ended, ended.__traceback__)
+            raise
+        return await self._close(kind, error, traceback)
+
+    async def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
         self._log.close()
         self.intake.pipeline = None
         self._ended = self._ended or self._clock.monotonic()
