@@ -14,7 +14,7 @@ from ..config import Config
 from ..errors import ConfigError, Problem
 from ..ingress import Ingress, StdinIngress, StdinSettings, open_ingress
 
-_log = logging.getLogger("doorstep.cli")
+_log = logging.getLogger("doorstep.run")
 
 
 @contextmanager

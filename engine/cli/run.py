@@ -157,7 +157,7 @@ def _tell_as_text(statistics: Statistics) -> None:
 
 def _tell_as_log(statistics: Statistics) -> None:
     """A table would be no line of a log that is JSON."""
-    logging.getLogger("doorstep").info("summary", extra={"facts": statistics.summary()})
+    logging.getLogger("doorstep.run").info("summary", extra={"facts": statistics.summary()})
 
 
 def _tell_as_json(statistics: Statistics) -> None:

@@ -82,6 +82,8 @@ def _locked(folder: Path) -> int:
     """The folder, made if it is not there, for us alone."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(folder.iterdir()) and folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)  # made for us beforehand, by whom an umask of 022 gave it to everybody
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno in _NOT_OURS:

@@ -55,6 +55,17 @@ async def test_the_folder_and_its_files_are_for_their_owner_alone(open_log: Any,
     assert set(modes.values()) == {0o600}
 
 
+async def test_an_empty_folder_becomes_its_owners_alone_and_any_other_stays_as_it_is(
+    open_log: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "made").mkdir(mode=0o755)
+    (tmp_path / "used").mkdir(mode=0o755)
+    (tmp_path / "used" / "notes").write_text("")
+    for name, mode in (("made", 0o700), ("used", 0o755)):
+        async with open_log("disk", tmp_path / name, []):
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+
+
 async def test_two_engines_never_share_a_journal(open_log: Any, events: Any, tmp_path: Path) -> None:
     said = f"{tmp_path} is in use by another doorstep; stop that one, or choose another data_dir"
     program = (
