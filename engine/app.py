@@ -157,9 +157,18 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        if kind is None and not self._stopped:
-            await self.drain()
-            await self.stop(DRAIN_S)
+        try:
+            if kind is None and not self._stopped:
+                await self.drain()
+                await self.stop(DRAIN_S)
+        except BaseException as ended:  # cancelled while it waited, as a rule: what was opened is closed all the same
+            await self._close(type(ended), ended, ended.__traceback__)
+            raise
+        return await self._close(kind, error, traceback)
+
+    async def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
         self._log.close()
         self.intake.pipeline = None
         self._ended = self._ended or self._clock.monotonic()
@@ -173,6 +182,7 @@ class Engine:
         Bad events are in the result's `rejected`, never an exception. Waits while the engine has no room. Raises `Closed`
         after the end.
         """
+        self._expect_entered()
         lines = [_line(event) for event in _each(events)]
         results = []
         for start in range(0, len(lines), PIECE_EVENTS):
@@ -182,14 +192,18 @@ class Engine:
 
     async def serve(self, ingress: Ingress) -> None:
         """Runs an ingress until its input ends or it is stopped."""
+        self._expect_entered()
         await ingress.run(self._pipeline)
 
     # Out ---------------------------------------------------------------------------------------------------------
 
     async def drain(self, patience_s: float = 30.0) -> None:
-        """Takes nothing more, and returns when nothing is pending or waits to be stored, or nothing moved for `patience_s`."""
+        """Takes nothing more, and returns when nothing is pending, or waits to be stored or replayed; or nothing moved for `patience_s`."""
         self._log.close()
         await self._log.settled()
+        if isinstance(self.desk, RunningDesk):
+            with anyio.move_on_after(patience_s):
+                await self.desk.replayer.has_looked.wait()
         await self._fleet.drain(patience_s, lambda: self._log.is_settled)
         if await self._alerting.look(last=True):  # what happened at the very end
             await self._fleet.drain(patience_s, lambda: self._log.is_settled)
@@ -236,6 +250,10 @@ class Engine:
     def max_event_bytes(self) -> int:
         """The longest event that is taken."""
         return self._config.engine.max_event_bytes
+
+    def _expect_entered(self) -> None:
+        if not hasattr(self, "_pipeline"):
+            raise RuntimeError("the engine does not run yet: `async with engine:` starts it")
 
     @property
     def keeps(self) -> bool:

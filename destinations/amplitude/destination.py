@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorstep.engine.sdk import ActionDestination, Limits, Preset
+from doorstep.engine.sdk import ActionDestination, Limits, Preset, Request, reach
 
 from .events import BATCH, REALTIME, LogEvent, LogPurchase
 from .settings import AmplitudeSettings
@@ -38,3 +38,6 @@ class Amplitude(ActionDestination[AmplitudeSettings]):
     @classmethod
     def tuned(cls, settings: AmplitudeSettings) -> Limits:
         return BATCH if settings.endpoint == "batch" else REALTIME
+
+    def check(self) -> Request:
+        return reach(self.settings.events)

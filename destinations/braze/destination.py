@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from doorstep.engine.sdk import ActionDestination, Limits, Preset
+from doorstep.engine.sdk import ActionDestination, Limits, Preset, Request, reach
 
 from .base import BrazeSettings
 from .identity import CreateAlias, DeleteUser, IdentifyUser, MergeUsers
@@ -93,3 +93,6 @@ class Braze(ActionDestination[BrazeSettings]):
         "delete_user": Preset(DeleteUser),
     }
     limits = Limits(max_events=75, max_bytes=4_000_000, max_item_bytes=100_000)
+
+    def check(self) -> Request:
+        return reach(self.settings.endpoint)

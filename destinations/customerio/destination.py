@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.engine.sdk import ActionDestination, Limits
+from doorstep.engine.sdk import ActionDestination, Limits, Request
 
 from .events import ReportContentEvent, ReportDeliveryEvent, TrackEvent, TrackPageView, TrackScreenView
 from .objects import CreateUpdateObject, DeleteObject, DeleteRelationship
@@ -47,3 +47,6 @@ class Customerio(ActionDestination[CustomerioSettings]):
     )
     # 500 kB a request, 32 kB an entity. The number of entities is nowhere limited; 1000 is what others were seen to send.
     limits = Limits(max_events=1000, max_bytes=500_000 - _AROUND, max_item_bytes=32 * 1024)
+
+    def check(self) -> Request:
+        return Request("GET", self.settings.auth_url, {"Authorization": self.settings.authorization})

@@ -48,4 +48,12 @@ class CustomerioSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def batch_url(self) -> str:
-        return (self.url or _HOSTS[self.region]).rstrip("/") + "/api/v2/batch"
+        return self._at("/api/v2/batch")
+
+    @property
+    def auth_url(self) -> str:
+        """Where it says whether site id and key are right."""
+        return self._at("/auth")
+
+    def _at(self, path: str) -> str:
+        return (self.url or _HOSTS[self.region]).rstrip("/") + path

@@ -92,6 +92,14 @@ class File(Sink[FileSettings]):
         self._folder = Path(settings.folder)
         self._ending = settings.format + (".gz" if settings.gzip else "")
 
+    def check(self) -> None:
+        """Whether the folder, or the nearest one above it that is there, may be written to."""
+        folder = next(place for place in (self._folder, *self._folder.absolute().parents) if place.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
     async def open(self) -> None:
         await anyio.to_thread.run_sync(self._sweep)
 

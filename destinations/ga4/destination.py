@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.engine.sdk import ActionDestination, Limits
+from doorstep.engine.sdk import ActionDestination, Limits, Request, reach
 
 from .deletion import DeleteUser
 from .recommended import RECOMMENDED, CustomEvent
@@ -18,3 +18,6 @@ class Ga4(ActionDestination[Ga4Settings]):
     actions = (*RECOMMENDED, CustomEvent, DeleteUser)
     # "Less than 130 kB" a request; the rest is for what is said of the user.
     limits = Limits(max_events=25, max_bytes=110_000, in_flight=8)
+
+    def check(self) -> Request:
+        return reach(self.settings.host)

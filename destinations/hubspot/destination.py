@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorstep.engine.sdk import ActionDestination
+from doorstep.engine.sdk import ActionDestination, Request
 
 from .calls import HUNDRED
 from .companies import UpsertCompany
@@ -26,3 +26,6 @@ class Hubspot(ActionDestination[HubspotSettings]):
     def __init__(self, settings: HubspotSettings, *more: Any) -> None:
         super().__init__(settings, *more)
         self.authority = settings.authority
+
+    def check(self) -> Request:
+        return Request("GET", self.settings.at("/account-info/v3/details"), self.settings.headers)

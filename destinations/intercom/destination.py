@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.engine.sdk import ActionDestination
+from doorstep.engine.sdk import ActionDestination, Request
 
 from .calls import ONE
 from .companies import CreateUpdateCompany
@@ -19,3 +19,6 @@ class Intercom(ActionDestination[IntercomSettings]):
     Settings = IntercomSettings
     actions = (IdentifyContact, TrackEvent, CreateUpdateCompany, DeleteContact)
     limits = ONE
+
+    def check(self) -> Request:
+        return Request("GET", self.settings.at("/me"), self.settings.headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.engine.sdk import ActionDestination, Limits
+from doorstep.engine.sdk import ActionDestination, Limits, Request, reach
 
 from .events import STANDARD, CustomEvent
 from .settings import MetaSettings
@@ -17,3 +17,6 @@ class MetaConversions(ActionDestination[MetaSettings]):
     actions = (*STANDARD, CustomEvent)
     # Meta says nothing about bytes; a request of 1000 full events is about this.
     limits = Limits(max_events=1000, max_bytes=1_000_000)
+
+    def check(self) -> Request:
+        return reach(self.settings.host)

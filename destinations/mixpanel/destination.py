@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorstep.engine.sdk import ActionDestination, Preset
+from doorstep.engine.sdk import ActionDestination, Preset, Request, reach
 
 from .events import LIMITS, TrackEvent, TrackPurchase
 from .profiles import Alias, DeleteUser, GroupIdentifyUser, IdentifyUser, IncrementProperties
@@ -33,3 +33,6 @@ class Mixpanel(ActionDestination[MixpanelSettings]):
         "alias": Preset(Alias),
         "delete_user": Preset(DeleteUser),
     }
+
+    def check(self) -> Request:
+        return reach(self.settings.api)

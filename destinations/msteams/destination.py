@@ -24,6 +24,7 @@ from doorstep.engine.sdk import (
     Size,
     Verdict,
     fault_of_status,
+    reach,
     url_problem,
     verdict_by_status,
 )
@@ -158,6 +159,9 @@ class MsTeams(ActionDestination[MsTeamsSettings]):
     @classmethod
     def tuned(cls, settings: MsTeamsSettings) -> Limits:
         return msgspec.structs.replace(cls.limits, max_item_bytes=settings.max_message)
+
+    def check(self) -> Request:
+        return reach(self.settings.url.reveal())
 
 
 def _adaptive_card(fields: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from doorstep.engine.sdk import (
     bearer_auth,
     digest,
     header_problem,
+    reach,
     url_problem,
     verdict_by_status,
 )
@@ -222,6 +223,9 @@ class Segment(ActionDestination[SegmentSettings]):
     Settings = SegmentSettings
     limits = _LIMITS
     actions = (SendEvent, DeleteUser)
+
+    def check(self) -> Request:
+        return reach(self.settings.url or _HOSTS[self.settings.region])
 
 
 def _id(key: str) -> str:

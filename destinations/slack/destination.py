@@ -20,6 +20,7 @@ from doorstep.engine.sdk import (
     Secret,
     Settings,
     Verdict,
+    reach,
     url_problem,
     verdict_by_status,
 )
@@ -121,6 +122,9 @@ class Slack(ActionDestination[SlackSettings]):
     Settings = SlackSettings
     actions = (PostMessage,)
     limits = Limits(max_events=1, max_wait_s=0.0, per_second=1.0, in_flight=1)
+
+    def check(self) -> Request:
+        return reach(self.settings.url.reveal())
 
 
 def _problem(url: str) -> str | None:

@@ -31,3 +31,6 @@ class Webhook(RequestDestination[WebhookSettings]):
 
     def sign(self, request: Request, batch: Batch, at: float) -> Request:
         return self._wire.sign(request, at, lambda: self._wire.body(batch.lines))
+
+    def check(self) -> Request:
+        return self._wire.check()

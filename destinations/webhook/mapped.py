@@ -49,3 +49,6 @@ class MappedWebhook(ActionDestination[WebhookSettings]):
 
     def sign(self, request: Request, batch: Batch, at: float) -> Request:
         return self._wire.sign(request, at, lambda: gzip.decompress(request.body))
+
+    def check(self) -> Request:
+        return self._wire.check()

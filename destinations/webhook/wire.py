@@ -9,7 +9,7 @@ import gzip
 from collections.abc import Callable
 
 import msgspec
-from doorstep.engine.sdk import Limits, Request, Signer, webhook_id
+from doorstep.engine.sdk import Limits, Request, Signer, reach, webhook_id
 
 from .settings import WebhookSettings, without_user
 
@@ -69,6 +69,11 @@ class Wire:
         if self._settings.gzip:
             body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
         return Request(self._settings.method, self._url, {**self._headers, "webhook-id": webhook_id(key)}, body)
+
+    def check(self) -> Request:
+        """Whether anybody is there, and knows who asks. Without what says of a body that there is none of."""
+        of_body = ("content-type", "content-encoding")
+        return reach(self._url, {name: value for name, value in self._headers.items() if name.lower() not in of_body})
 
     def sign(self, request: Request, at: float, unpacked: Callable[[], bytes]) -> Request:
         """Signs the bytes as sent and, when they are compressed, also as they were: a receiver sees one or the other, depending on

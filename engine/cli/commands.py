@@ -43,6 +43,7 @@ COMMANDS = {
 }
 """Each is in the module of its name, under its name."""
 ALIASES = {"validate": "check", "catalog": "catalogue", "tap": "tail"}
+_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 VERBOSE = "doorstep.verbose"
 """The key in `Context.meta` under which `-v` of whatever command is found."""
 LOG_FORMAT = "doorstep.log_format"
@@ -107,21 +108,28 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
     if isinstance(cause, ConfigError):
         _PROBLEMS[log_format](cause.problems)
         return exits.CONFIGURATION
-    if isinstance(cause, FqlError):
-        click.echo(f"Error: {cause}", err=True)
-        return exits.USAGE
-    if isinstance(cause, MappingError):
+    if isinstance(cause, FqlError | MappingError):
         click.echo(f"Error: {cause}", err=True)
         return exits.USAGE
     if isinstance(cause, JournalError | JournalFull):
-        click.echo(f"Error: {cause}", err=True)
+        _say(f"{cause}", log_format)
         return exits.PENDING
-    click.echo(f"Error: {type(cause).__name__}: {cause}", err=True)
+    if isinstance(cause, OSError) and cause.errno in _DISK and cause.filename is None:
+        _say(f"what is printed cannot be written: {cause.strerror}", log_format)
+        return exits.OUTPUT
+    told = "this should not have happened. `doorstep -v ...` shows a traceback, to report it"
     if verbose:
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    else:
-        click.echo("This should not have happened. `doorstep -v ...` shows a traceback, to report it.", err=True)
+        told = "".join(traceback.format_exception(error)).rstrip()
+    _say(f"{type(cause).__name__}: {cause}\n{told}", log_format)
     return exits.INTERNAL
+
+
+def _say(message: str, log_format: str) -> None:
+    """What went wrong, that is no problem of the configuration."""
+    if log_format == "text":
+        click.echo(f"Error: {message}", err=True)
+    else:
+        _log_as_json().error("%s", message)
 
 
 def _problems_as_text(problems: list[Problem]) -> None:
@@ -130,13 +138,17 @@ def _problems_as_text(problems: list[Problem]) -> None:
 
 
 def _problems_as_json(problems: list[Problem]) -> None:
-    """Lines of the log: whoever reads that as JSON reads nothing else on stderr."""
+    log = _log_as_json().getChild("config")
+    for problem in problems:
+        log.error("%s", problem.message, extra={"facts": {k: getattr(problem, k) for k in ("file", "line", "path")}})
+
+
+def _log_as_json() -> logging.Logger:
+    """The log, made ready: whoever reads that as JSON reads nothing else on stderr."""
     from ..telemetry import configure_logging
 
     configure_logging("json", verbose=False)
-    log = logging.getLogger("doorstep.config")
-    for problem in problems:
-        log.error("%s", problem.message, extra={"facts": {k: getattr(problem, k) for k in ("file", "line", "path")}})
+    return logging.getLogger("doorstep")
 
 
 _PROBLEMS = {"text": _problems_as_text, "json": _problems_as_json}

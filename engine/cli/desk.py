@@ -116,7 +116,7 @@ def ask(place: Place, question: Callable[[Desk], Awaitable[T]]) -> T:
         async with open_desk(place) as desk:
             return await question(desk)
 
-    return _run(main)
+    return _run(place, main)
 
 
 def ask_engine(place: Place, question: Callable[[RemoteDesk], Awaitable[T]]) -> T:
@@ -126,10 +126,10 @@ def ask_engine(place: Place, question: Callable[[RemoteDesk], Awaitable[T]]) -> 
         async with connect(place.folder) as desk:
             return await question(desk)
 
-    return _run(main)
+    return _run(place, main)
 
 
-def _run(main: Callable[[], Awaitable[T]]) -> T:
+def _run(place: Place, main: Callable[[], Awaitable[T]]) -> T:
     try:
         return anyio.run(main)
     except LookupError as error:
@@ -137,6 +137,6 @@ def _run(main: Callable[[], Awaitable[T]]) -> T:
             raise
         raise Missing(str(error)) from error
     except NotRunning as error:
-        raise Missing("no engine runs there; `doorstep run` starts one") from error
+        raise Missing(f"no engine runs on {place.folder}; `doorstep run` starts one") from error
     except Unanswered as error:
         raise Silent(str(error)) from error

@@ -13,6 +13,8 @@ USAGE = 2
 INCOMPLETE = 3
 """Some lines were rejected, or some events are dead letters, dropped or expired: the numbers are in the summary."""
 INTERNAL = 70
+OUTPUT = 74
+"""What a command prints could not be written: the disk is full. (`EX_IOERR`; `run` goes on without its summary.)"""
 PENDING = 75
 """Some events are kept and not delivered yet: run again."""
 CONFIGURATION = 78

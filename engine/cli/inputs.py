@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import click
 from ..config import Config
 from ..errors import ConfigError, Problem
 from ..ingress import Ingress, StdinIngress, StdinSettings, open_ingress
+
+_log = logging.getLogger("doorstep.run")
 
 
 @contextmanager
@@ -34,7 +37,6 @@ def open_inputs(config: Config, source: str | None, *, reads: bool = True) -> It
                 ingress = open_ingress(settings, max_event_bytes=config.engine.max_event_bytes)
             opened.callback(ingress.stop)
             inputs.append(ingress)
-        _say_where(config, inputs, source)
         yield inputs
 
 
@@ -47,12 +49,18 @@ def _opened(source: str) -> int:
         raise ConfigError([Problem("--from", f"{source} cannot be read: {error.strerror}", "command line")]) from error
 
 
-def _say_where(config: Config, inputs: list[Ingress], source: str | None) -> None:
-    """Where it listens, since a port may have been chosen; and to whoever sits there, that something is to be typed."""
+def say_where(config: Config, inputs: list[Ingress], source: str | None, *, to_people: bool) -> None:
+    """Where it listens, since a port may have been chosen; and to whoever sits there, that something is to be typed.
+
+    Whoever waited for this may send a signal at once, so it is said when signals are heard.
+    """
     for ingress in inputs:
         for address in getattr(ingress, "addresses", []):
-            click.echo(f"{ingress.name}: listening on {address}", err=True)
-    if reads_terminal(config, source):
+            if to_people:
+                click.echo(f"{ingress.name}: listening on {address}", err=True)
+            else:
+                _log.info("listening", extra={"facts": {"ingress": ingress.name, "address": str(address)}})
+    if to_people and inputs and reads_terminal(config, source):
         click.echo("reading events from the terminal, one JSON object a line; Ctrl-D ends", err=True)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import sys
 
 import click
@@ -103,7 +104,7 @@ def run_command(
         leftovers=leftovers,
         watch=watch,
         live=log_format == "text",
-        tell=_tellers[summary],
+        tell=_tell_as_log if summary == "text" and log_format == "json" else _tellers[summary],
     )
     ended = run_on_loop(wanted)
     ctx.exit(
@@ -152,6 +153,11 @@ def _tell_as_text(statistics: Statistics) -> None:
     from .tables import print_summary  # rich takes as long to import as all else that a short run does
 
     print_summary(statistics)
+
+
+def _tell_as_log(statistics: Statistics) -> None:
+    """A table would be no line of a log that is JSON."""
+    logging.getLogger("doorstep.run").info("summary", extra={"facts": statistics.summary()})
 
 
 def _tell_as_json(statistics: Statistics) -> None:

@@ -31,7 +31,7 @@ from ..config import Config
 from ..ingress import Ingress
 from ..telemetry import Statistics
 from .exits import INTERNAL
-from .inputs import open_inputs, reads_terminal
+from .inputs import open_inputs, reads_terminal, say_where
 from .leftovers import Leftovers
 from .reload import Reloader
 
@@ -62,7 +62,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     leftovers: str | None = None
     watch: bool = False
     live: bool = False
-    """Whether a table may be shown while it runs, if there is a terminal."""
+    """Whether people read stderr: a table may be shown there while it runs, if it is a terminal."""
     tell: Callable[[Statistics], None]
     """Prints the summary."""
 
@@ -94,6 +94,7 @@ async def run(wanted: Wanted) -> Ended:
         current = Run(wanted, inputs)
         with anyio.open_signal_receiver(*_ENDINGS, signal.SIGHUP) as signals:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # held since `main`
+            say_where(wanted.config, inputs, wanted.source, to_people=wanted.live)
             await current.live(signals)
             statistics = await current.account(leftovers)
             _tell(wanted.tell, statistics)

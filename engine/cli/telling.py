@@ -48,7 +48,9 @@ def letter_of(line: bytes) -> DeadLetter:
     """A line of an export. Raises ValueError if it is none."""
     try:
         fields = msgspec.json.decode(line, type=dict[str, Any])
-        text = str(fields.get("line", "")).encode()
+        if not isinstance(fields.get("line"), str):
+            raise ValueError("no dead letter of an export (`line`, the event, is missing)")
+        text = fields["line"].encode()
         if b"\n" in text:
             raise ValueError("the event in it is more than a line")
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])

@@ -25,7 +25,10 @@ def apply_actions(
         for name in destination.actions:
             builder.report((*path, name), "this type of destination has no actions; leave this out")
         return destination
+    unread = len(builder.problems)
     read = {name: _with_file(builder, (*path, name), one) for name, one in destination.actions.items()}
+    if len(builder.problems) > unread:
+        return destination  # what a mapping would be is not known, so nothing is said of what is missing in it
     for wrong in choose(kind, settings, read).wrong:
         builder.report((*path, wrong.action, *(wrong.key.split(".") if wrong.key else ())), wrong.message)
     return msgspec.structs.replace(destination, actions=read)

@@ -40,8 +40,8 @@ def check_engine(builder: Builder, tree: dict[str, Any]) -> None:
     durability = engine.get("durability", "disk") if isinstance(engine, dict) else "disk"
     if durability in ("disk", "os"):
         for name, table in _tables(tree, "destinations"):
-            if "overflow" in table:
-                message = "is for memory durability only: a journal drops nothing; leave it out"
+            if table.get("overflow") == "drop_newest":
+                message = 'is for memory durability only: a journal drops nothing; write "block", or leave it out'
                 builder.report(("destinations", name, "overflow"), message)
     elif durability == "memory":
         _check_journal_less(builder, tree)

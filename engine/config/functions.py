@@ -21,8 +21,14 @@ def function_of(builder: Builder, path: Path) -> type[FunctionSettings] | None:
     source = builder.built.get((*path, "source"))
     if not isinstance(source, str):
         return None
+    file = builder.beside((*path, "source"), source)
     try:
-        return load_function(builder.beside((*path, "source"), source))
+        open(file, "rb").close()
+    except OSError as error:
+        builder.report((*path, "source"), f"the file {source} cannot be read: {error.strerror or error}")
+        return None
+    try:
+        return load_function(file)
     except ConfigError as error:
         for problem in error.problems:
             builder.report_in(problem.file, problem.line, (*path, "source"), problem.message)

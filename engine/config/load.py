@@ -21,6 +21,7 @@ from .destinations import apply_type
 from .document import Document, overlay, parse, read, resolve
 from .functions import apply_functions
 from .linting import lint
+from .positions import Path
 from .settings import Config, DestinationSettings
 
 Paths = str | os.PathLike[str]
@@ -48,6 +49,12 @@ class Examined(msgspec.Struct, frozen=True):
     problems: list[Problem]
     warnings: list[Problem]
     """What is valid and hardly meant. None of a configuration that has problems."""
+    document: Document | None = None
+    """What it was built from; None if there are problems."""
+
+    def at(self, path: Path, message: str) -> Problem:
+        """What is found out later, and belongs to `path`: with its file and line."""
+        return Problem("", message) if self.document is None else self.document.problem(path, message)
 
 
 def examine(
@@ -59,7 +66,7 @@ def examine(
     if config is None or problems or document is None:
         return Examined(None, problems, [])
     found = [document.problem(warned.path, warned.message) for warned in lint(config, catalogue)]
-    return Examined(config, [], _in_order(found, document.files))
+    return Examined(config, [], _in_order(found, document.files), document)
 
 
 def check(

@@ -30,7 +30,8 @@ class RunningDesk(LocalDesk):
     async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
         """See `Desk`."""
         begun = await super().replay(replay, dry_run=dry_run)
-        self.replayer.alarm.ring()
+        if not dry_run:
+            self.replayer.begun(replay.destination)
         return begun
 
     async def pause(self, destination: str) -> None:

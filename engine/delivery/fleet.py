@@ -202,7 +202,7 @@ class Fleet:
         healthy_only: bool = False,
     ) -> None:
         """Progress of anyone is everyone's: a destination that waits for a retry is waited for while others work."""
-        while state.counters.pending or not is_all_in():
+        while state.counters.pending or state.is_replaying or not is_all_in():
             now = self._clock.monotonic()
             if state.opened_at is None and not state.budget.statistics().crashes:
                 state.moved_at = now  # it has not even begun

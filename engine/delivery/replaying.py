@@ -8,7 +8,9 @@ What is in memory is in the journal too, so a replay goes on after a restart whe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import anyio
 
 from ..clock import Clock
 from ..errors import FqlError, JournalError
@@ -34,18 +36,39 @@ class Replayer:
         self._clock = clock
         self._not_before: dict[int, float] = {}
         self._broken: set[int] = set()
-        self.alarm = Alarm()
-        """Rings when there is a new replay."""
+        self._alarm = Alarm()
+        self._waiting: set[str] = set()
+        self.has_looked = anyio.Event()
+        """Set once the replays that were there at the start have had their first events taken out: who waits for all to be
+        delivered waits for that first."""
 
     async def run(self) -> None:
         """For ever."""
         while True:
             moved = False
-            for replay in await self._desk.replays():
+            replays = await self._desk.replays()
+            self._mark(replays)
+            for replay in replays:
                 if replay.id not in self._broken:
                     moved |= await self._step(replay)
+            self.has_looked.set()
             if not moved:
-                await self.alarm.wait(self._wait_s())
+                await self._alarm.wait(self._wait_s())
+
+    def begun(self, destination: str) -> None:
+        """There is a new replay to this destination."""
+        if state := self._state_of(destination):
+            state.is_replaying = True
+        self._waiting.add(destination)
+        self._alarm.ring()
+
+    def _mark(self, replays: Sequence[Replay]) -> None:
+        """Lets each destination know whether more is coming; a replay that cannot go on is nothing to wait for."""
+        before, self._waiting = self._waiting, {one.destination for one in replays if one.id not in self._broken}
+        for name in before | self._waiting:
+            if state := self._state_of(name):
+                state.is_replaying = name in self._waiting
+                state.progress.ring()
 
     def _wait_s(self) -> float:
         """Until the next events of a replay with a rate are due, or somebody has room again."""

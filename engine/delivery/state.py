@@ -90,6 +90,8 @@ class DestinationState:
         """When its connections or its sink were last ready; None until then."""
         self.flushing = False
         """The input has ended: a window need not fill up any more."""
+        self.is_replaying = False
+        """A replay to it has more events to come."""
         self._random = random
         self._down_s = 0.0
         self._down_since: float | None = None

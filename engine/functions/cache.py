@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -20,8 +21,8 @@ class Cache:
         self._values: OrderedDict[str, tuple[float, Any]] = OrderedDict()
         self._loading: dict[str, asyncio.Lock] = {}
 
-    async def load(self, key: str, ttl: float | None, load: Callable[[], Awaitable[Any]]) -> Any:
-        """What is kept under `key`, or else what `await load()` gives, kept for `ttl` seconds (None or -1: no end).
+    async def load(self, key: str, ttl: float | None, load: Callable[[], Any]) -> Any:
+        """What is kept under `key`, or else what `load()` gives, awaited if it can be, kept for `ttl` seconds (None or -1: no end).
 
         Calls that want the same key at the same time wait for one `load`. What it raises is raised here, and nothing is kept.
         """
@@ -32,7 +33,8 @@ class Cache:
             async with lock:
                 if (found := self._found(key)) is not None:
                     return found[1]
-                value = await load()
+                made = load()
+                value = await made if inspect.isawaitable(made) else made
                 self._keep(key, ttl, value)
                 return value
         finally:

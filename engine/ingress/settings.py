@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from typing import Annotated
 
 from msgspec import Meta
@@ -25,6 +27,9 @@ _MAX_KEYS = Meta(
     examples=[10_000_000],
 )
 _MAX_CONNECTIONS = Meta(description="Connections served at once; more have to wait.", ge=1, examples=[1000])
+
+MAX_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+"""Of a Unix socket: what fits into its address, whose last byte is 0."""
 
 
 class TlsSettings(Settings, frozen=True):
@@ -105,6 +110,10 @@ class UnixSettings(Settings, frozen=True, tag_field="type", tag="unix"):
     def __post_init__(self) -> None:
         if not re.fullmatch("0?[0-7]{3}", self.mode):
             raise ValueError(f'{self.mode!r} is no mode of a file; write one like "0600" or "0660"')
+        if len(os.fsencode(self.path)) > MAX_PATH_BYTES:
+            raise ValueError(
+                f"`path`: is longer than a socket's name may be; write one of at most {MAX_PATH_BYTES} bytes"
+            )
         dedup_s(self.dedup)
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import zlib
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from ..errors import JournalError, JournalFull
+from ..errors import ConfigError, JournalError, JournalFull, Problem
 from .translating import translated
 
 BALLAST_BYTES = 16 * 2**20
+_NOT_OURS = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+)
+"""Of a folder that is the wrong one, whatever the disk does: the configuration has to change."""
 
 
 class Folder:
-    """Ours alone until it is closed. Made if it is not there; raises JournalError if it is not to be had."""
+    """Ours alone until it is closed. Made if it is not there; raises JournalError if it cannot be had now, ConfigError if never."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -77,8 +82,13 @@ def _locked(folder: Path) -> int:
     """The folder, made if it is not there, for us alone."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(folder.iterdir()) and folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)  # made for us beforehand, by whom an umask of 022 gave it to everybody
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
+        if error.errno in _NOT_OURS:
+            message = f"{folder} cannot be used: {error.strerror}; name a folder that may be made and written to"
+            raise ConfigError([Problem("engine.data_dir", message)]) from error
         raise JournalError(f"{folder} cannot be used as data_dir: {error.strerror}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

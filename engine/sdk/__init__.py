@@ -49,7 +49,7 @@ from ..secret import Secret
 from ..settings import Duration, Settings, Size
 from .actions import Action, ActionDestination, Exchange, Item, Preset
 from .auth import basic_auth, bearer_auth, hmac_signature
-from .destination import Destination, Limits, RequestDestination, Sink
+from .destination import Destination, Limits, RequestDestination, Sink, reach
 from .function import setting
 from .headers import header_problem, url_problem
 from .oauth import Authority, ClientCredentials, RefreshToken, Token
@@ -113,6 +113,7 @@ __all__ = [
     "header_problem",
     "hmac_signature",
     "normalise",
+    "reach",
     "reported",
     "retry_after",
     "setting",

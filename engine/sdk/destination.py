@@ -11,7 +11,7 @@ Either may raise the errors of this package (`ValidationError`, `RetryError` ...
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -70,6 +70,12 @@ class Destination(Generic[S]):
         """The limits under these settings, where they depend on them (`single` = one event a request)."""
         return cls.limits
 
+    def check(self) -> Request | None:
+        """What `doorstep check --online` asks: a request that changes nothing, and whose answer says whether the settings are right,
+        or at least (`reach`) whether anybody is there. None: there is none, and nothing is asked.
+        """
+        return None
+
     def key(self, envelope: Envelope) -> Hashable:
         """What the events of one batch must have in common (a user, an endpoint). Called once per event if overridden."""
         return None
@@ -119,6 +125,10 @@ class Sink(Destination[S]):
     keeps_time: ClassVar[bool] = False
     """Whether `write` ends in time by itself; if not, it is cancelled after the destination's `timeout`."""
 
+    def check(self) -> None:
+        """What `doorstep check --online` asks: raises OSError, ValueError or `DestinationError` where it could not write. Changes
+        nothing, and is called in a thread, since it may block."""
+
     async def open(self) -> None:
         """Called before the first `write`, and again after a crash or a `close`. May raise; the engine retries."""
 
@@ -128,3 +138,8 @@ class Sink(Destination[S]):
 
     async def close(self) -> None:
         """Called once after `open`, also when that failed halfway. Must not raise."""
+
+
+def reach(url: str, headers: Mapping[str, str] = {}) -> Request:
+    """For `check`, where the vendor has nothing better to ask: a HEAD, by which HTTP promises that nothing changes."""
+    return Request("HEAD", url, headers)

@@ -127,7 +127,7 @@ def _use(name: str, one: ActionSettings, preset: Preset, settings: Any, wrong: l
         )
         return None
     mapping = _mapping(name, one, preset, wrong)
-    if kind.free_form and not mapping:
+    if kind.free_form and not mapping and len(wrong) == before:  # what was written is wrong is told already
         wrong.append(Wrong(name, "mapping", 'is missing: write what is sent; {"@path" = "$."} is all of an event'))
     try:
         matches = compile_fql(trigger)

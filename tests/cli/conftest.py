@@ -42,7 +42,7 @@ KEYS = [
     "latency_ms",
 ]
 _LENGTH = re.compile(rb"\r\nContent-Length: *(\d+)", re.IGNORECASE)
-_REASONS = {200: b"OK", 400: b"Bad Request", 500: b"Internal Server Error"}
+_REASONS = {200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 404: b"Not Found", 500: b"Internal Server Error"}
 
 
 # The receiver --------------------------------------------------------------------------------------------------------

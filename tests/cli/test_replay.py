@@ -81,3 +81,26 @@ def test_only_what_is_not_configured_is_forgotten_and_only_after_a_yes(invoke, w
     assert invoke("forget", "out").exit_code == 1
     assert invoke("forget", "out", "--yes").stderr == "out is forgotten\n"
     assert invoke("forget", "out", "--yes").exit_code == 3
+
+
+def test_a_run_without_input_sends_all_of_what_was_asked_for_before_it_ends(
+    doorstep_cli, invoke, events, receiver, write_config
+):
+    write_config(f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}\n')
+    assert doorstep_cli("run", input=b"\n".join(events(2_500))).returncode == 0
+    assert invoke("replay", "hook", "--since", "1h").exit_code == 0
+    assert doorstep_cli("run", "--no-input").returncode == 0
+    assert len(receiver.lines()) == 5_000
+
+
+def test_a_run_without_input_sends_the_dead_letters_that_were_asked_for_before_it_ends(
+    doorstep_cli, invoke, events, receiver, answer, write_config
+):
+    write_config(f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}\n')
+    receiver.answers["/in"] = answer(400)
+    assert doorstep_cli("run", input=b"\n".join(events(3))).returncode == 3
+    receiver.answers["/in"] = answer(200)
+    before = len(receiver.lines())
+    assert invoke("dlq", "replay").stdout == "hook: replay 1, 3 events: they are sent while the engine runs\n"
+    assert doorstep_cli("run", "--no-input").returncode == 0
+    assert receiver.lines()[before:] == events(3)

@@ -109,6 +109,41 @@ def test_logs_are_json_where_that_is_asked_for(doorstep_cli, receiver):
     assert b'"message": "rejected a line"' in done.stderr
 
 
+@pytest.mark.parametrize("options", [[], ["--summary", "json"]])
+def test_then_every_line_on_stderr_is_json(start, receiver, events, write_config, options):
+    listen = '[engine]\ndurability = "memory"\n[[ingress]]\ntype = "tcp"\nlisten = "127.0.0.1:0"\n'
+    write_config(f'{listen}[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}\n')
+    process = start("run", "--log-format", "json", *options)
+    process.wait_until_said('"message": "listening", "ingress": "tcp", "address": "127.0.0.1:[0-9]+"')
+    process.signal(signal.SIGTERM)
+    assert process.end()[0] == 0
+    told = [json.loads(line) for line in process.said.splitlines()]
+    assert [one["message"] for one in told] == ["listening", "ending", *(["summary"] if not options else [])]
+    if not options:
+        assert told[-1]["received"] == 0
+        assert list(told[-1]["destinations"]) == ["hook"]
+
+
+def test_a_journal_in_other_hands_is_a_line_of_that_log(doorstep_cli, start, tmp_path):
+    first = start("run", "--to", "-", "--data-dir", "j")
+    first.send([b'{"type":"track","userId":"u","event":"E"}'])
+    first.wait_until_shown('"E"')
+    done = doorstep_cli("run", "--to", "-", "--data-dir", "j", "--log-format", "json")
+    assert done.returncode == 75
+    said = json.loads(done.stderr)
+    assert (said["level"], said["message"]) == (
+        "error",
+        "j is in use by another doorstep; stop that one, or choose another data_dir",
+    )
+
+
+def test_a_full_disk_below_standard_output_is_said_and_no_error_of_ours(start):
+    with open("/dev/full", "wb") as full:
+        process = start("schema", stdout=full.fileno())
+        assert process.end()[0] == 74
+    assert process.said == "Error: what is printed cannot be written: No space left on device\n"
+
+
 def test_a_file_is_read_in_place_of_standard_input(doorstep_cli, receiver, events, tmp_path):
     lines = events(10)
     (tmp_path / "events.ndjson").write_bytes(b"\n".join(lines))
@@ -251,6 +286,10 @@ def test_the_run_ends_when_nobody_reads_what_it_prints(start, events):
         (
             ["--to", "http://x/", "--leftovers", "no/f"],
             "--leftovers: no/f cannot be written: No such file or directory",
+        ),
+        (
+            ["--to", "-", "--data-dir", "/dev/null/j"],
+            "engine.data_dir: /dev/null/j cannot be used: Not a directory; name a folder that may be made and written to",
         ),
     ],
 )

@@ -256,4 +256,4 @@ def test_past_deliveries_are_shown_as_json(start, events, settled, invoke):
 def test_without_an_engine_they_say_so_with_3(invoke, command):
     done = invoke(*command.split())
     assert (done.exit_code, done.stdout) == (3, "")
-    assert done.stderr == "Error: no engine runs there; `doorstep run` starts one\n"
+    assert done.stderr == "Error: no engine runs on doorstep-data; `doorstep run` starts one\n"

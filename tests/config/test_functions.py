@@ -98,12 +98,12 @@ source = "functions/gone.py"
 before = ["teams", "temas"]
 """
     assert problems(text) == [
-        "etc/functions/gone.py: functions.enrich.source: cannot be read: No such file or directory",
         'etc/doorstep.toml:4: destinations.teams.settings.ulr: unknown key; did you mean "url"?',
         "etc/doorstep.toml:4: destinations.teams.settings.url: is missing; write a string (Where to)",
         "etc/doorstep.toml:4: destinations.teams.settings.plans: expected a list, each a string (Plans), got a string",
         'etc/doorstep.toml:5: destinations.none.source: is missing; write the Python file of the function, such as "functions/teams.py"',
         'etc/doorstep.toml:9: destinations.hook.source: is for type = "function" only; leave it out',
+        "etc/doorstep.toml:11: functions.enrich.source: the file functions/gone.py cannot be read: No such file or directory",
         'etc/doorstep.toml:12: functions.enrich.before[1]: no destination is named "temas"; did you mean "teams"?',
     ]
 

@@ -145,6 +145,22 @@ async def test_after_the_end_nothing_is_taken_any_more(receiver: Any) -> None:
             await engine.submit(EVENT % (1, 1))
 
 
+async def test_a_program_that_is_cancelled_while_it_leaves_is_free_at_once(receiver: Any) -> None:
+    receiver.status = 503
+    with anyio.move_on_after(0.3) as impatient:
+        async with Engine(config(receiver.url)) as engine:
+            await engine.submit(EVENT % (1, 1))
+    assert impatient.cancelled_caught
+    with pytest.raises(Closed):
+        await engine.submit(EVENT % (2, 2))
+    assert engine.statistics().destinations["hook"].pending == 1
+
+
+async def test_before_it_is_entered_it_says_what_to_do(receiver: Any) -> None:
+    with pytest.raises(RuntimeError, match="the engine does not run yet: `async with engine:` starts it"):
+        await Engine(config(receiver.url)).submit(EVENT % (1, 1))
+
+
 async def test_the_host_finds_everything_as_it_left_it(receiver: Any) -> None:
     def surroundings() -> Any:
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]

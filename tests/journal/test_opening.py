@@ -17,7 +17,7 @@ import anyio
 import apsw
 import msgspec
 import pytest
-from doorstep.engine.errors import JournalError
+from doorstep.engine.errors import ConfigError, JournalError
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.opening import restorer
 from doorstep.engine.journal.queries import Queries, StoredPieces
@@ -53,6 +53,17 @@ async def test_the_folder_and_its_files_are_for_their_owner_alone(open_log: Any,
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {"journal.db", "journal.db-wal", "journal.db-shm", "durable", "lock", "ballast"} <= modes.keys()
     assert set(modes.values()) == {0o600}
+
+
+async def test_an_empty_folder_becomes_its_owners_alone_and_any_other_stays_as_it_is(
+    open_log: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "made").mkdir(mode=0o755)
+    (tmp_path / "used").mkdir(mode=0o755)
+    (tmp_path / "used" / "notes").write_text("")
+    for name, mode in (("made", 0o700), ("used", 0o755)):
+        async with open_log("disk", tmp_path / name, []):
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
 
 
 async def test_two_engines_never_share_a_journal(open_log: Any, events: Any, tmp_path: Path) -> None:
@@ -118,7 +129,7 @@ async def test_what_is_no_database_is_refused_and_left_as_it_is(open_log: Any, t
 
 async def test_a_folder_that_is_none_is_said_to_be_none(open_log: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="file cannot be used as data_dir: File exists"):
+    with pytest.raises(ConfigError, match="file cannot be used: File exists; name a folder that may be made"):
         async with open_log("disk", tmp_path / "file", []):
             pass
 

@@ -40,6 +40,14 @@ class OverHttp(Common):
             assert [secret for secret in secrets_in(self.make_tester().settings) if secret and secret in shown] == []
             assert_authority(authority, [Response(status, {}, body) for status in range(100, 600) for body in BODIES])
 
+    def test_its_check_changes_nothing(self) -> None:
+        destination = self.make_tester().destination
+        assert isinstance(destination, RequestDestination | ActionDestination)
+        request = destination.check()
+        if request is not None:
+            assert_legal(request)
+            assert (request.method in ("GET", "HEAD"), request.body) == (True, b"")
+
     def authority(self) -> Authority | None:
         """Of the destination under the class's settings."""
         destination = self.make_tester().destination

@@ -1,0 +1,122 @@
+"""The configuration that is shown to users, key by key: all of it is valid at once, with the journal on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trustme
+from doorstep.engine.config import examine
+
+EXAMPLE = """
+[engine]
+backend = "asyncio"              # asyncio (with uvloop) | trio
+data_dir = "doorstep-data"       # journal lives here, mode 0700
+durability = "disk"              # disk | os | memory
+memory_log = "64MiB"             # memory durability: how much is held
+spec = "segment"                 # what is a valid event: segment | any (any JSON object)
+max_event_bytes = "32KiB"        # Segment's limit; any size up to 16MiB
+retention = "24h"                # kept for replay after delivery, as far as max_journal_bytes allows
+max_journal_bytes = "10GiB"
+
+[[ingress]]
+type = "stdin"                   # stdin | tcp | unix | http | ...
+name = "shop"                    # shown in explain; destinations can choose their sources
+
+[[ingress]]
+type = "tcp"
+listen = "127.0.0.1:7070"        # unix: path = "/run/doorstep.sock"; tls = { cert = "...", key = "...", client_ca = "..." }
+ack = false                      # true: acknowledged in lines of {"ack": n}
+dedup = "off"                    # or "24h": exact on messageId, bounded by max_keys
+
+[[ingress]]
+type = "http"
+listen = "127.0.0.1:8080"
+keys = [{ key = "${env:WRITE_KEY}", name = "web", rate = "1000/s", origins = ["https://shop.example.com"] }]
+
+[network]
+allow = []                       # networks that computed addresses (functions, templated hosts) may reach besides the public internet
+
+[destinations.hook]              # the name is yours
+type = "webhook"
+integration = "My hook"          # its name in the event's `integrations` object; the instance name matches too
+enabled = true
+start = "now"                    # or "oldest": where a new destination begins
+owner = "growth-data"            # who is asked when it fails: shown in status, explain, alerts
+sources = ["shop"]               # absent = all
+trigger = 'type = "track" and event = "Order Completed"'     # FQL; absent = everything
+sample = 1.0
+consent = ["Advertising"]        # categories that must all be granted
+fields = { deny = ["context.ip", "properties.products.cost"] }   # or allow
+settings = { url = "https://example.com/in", headers = { Authorization = "Bearer ${env:HOOK_TOKEN}" }, format = "json_array" }
+batch   = { max_events = 500, max_bytes = "512KiB", max_wait = "100ms" }
+rate    = { per_second = 2000, burst = 2000, unit = "events" }   # or "requests"; absent = unlimited
+in_flight = 4                                                # concurrent requests
+timeout = "15s"
+retry   = { preset = "segment" }                             # or { attempts = 5, base = "1s", cap = "10m", give_up_after = "4h" }
+breaker = { consecutive = 5, open = "5s", max_open = "60s" }
+mailbox = { max_bytes = "4MiB" }
+backlog = { max_bytes = "8GiB", max_age = "72h", when_full = "block" }   # or "expire"
+overflow = "block"               # memory durability only: block | drop_newest, drops are counted
+tls = { ca = "private-ca.pem" }
+proxy = "http://proxy:3128"
+
+[destinations.ga4]
+type = "ga4"
+settings = { measurement_id = "G-ABC1234567", api_secret = "${env:GA4_SECRET}" }
+
+[destinations.ga4.actions.purchase]                          # a default action changed; a new name adds one
+enabled = true
+trigger = 'type = "track" and event = "Order Completed"'
+mapping = { transaction_id = { "@path" = "$.properties.order_id" } }   # a table, a string of JSON, or mapping_file = "purchase.json"
+
+[functions.enrich]                                           # an insert function: runs before the destinations named
+source = "functions/enrich.py"
+before = ["ga4"]                                             # absent = all
+
+[destinations.ops-slack]
+type = "slack"
+settings = { url = "https://hooks.slack.com/services/T0/B0/xyz" }
+
+[[alerts]]
+on = ["held", "crashed", "dead_letter", "lag > 10m", "success < 95%"]
+to = "ops-slack"                                             # a destination of any type
+"""
+ENVIRON = {"WRITE_KEY": "w", "HOOK_TOKEN": "t0ken", "GA4_SECRET": "s3cret"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "private-ca.pem"))
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "enrich.py").write_text(
+        "def on_track(event, settings, ctx):\n    return event\n", "utf-8"
+    )
+    return tmp_path
+
+
+def test_every_key_that_is_shown_is_valid_beside_every_other(folder: Path) -> None:
+    (folder / "doorstep.toml").write_text(EXAMPLE, "utf-8")
+    found = examine([folder / "doorstep.toml"], environ=ENVIRON)
+    assert found.problems == []
+    assert found.config is not None
+    assert found.config.engine.durability == "disk"
+    assert found.config.destinations["hook"].overflow == "block"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("mapping = '{'", "6: destinations.hook.actions.send.mapping: is no object of JSON: Input data was truncated"),
+        (
+            'mapping_file = "gone.json"',
+            "6: destinations.hook.actions.send.mapping_file: the file gone.json cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_a_mapping_that_cannot_be_read_is_one_problem_not_a_missing_one_too(
+    folder: Path, written: str, told: str
+) -> None:
+    hook = '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://example.com/in" }\n'
+    (folder / "c.toml").write_text(f'{hook}[destinations.hook.actions.send]\ntrigger = "all"\n{written}\n', "utf-8")
+    assert [str(one) for one in examine([folder / "c.toml"]).problems] == [f"{folder}/c.toml:{told}"]
