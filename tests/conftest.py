@@ -16,6 +16,11 @@ settings.register_profile("doorstep", deadline=None, suppress_health_check=[Heal
 settings.load_profile("doorstep")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those marked `long` first: one that a worker begins when the others are done is waited for by all."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays until the end: looking through it again and again for garbage took a sixth of a run."""
     gc.collect()

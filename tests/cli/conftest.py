@@ -112,7 +112,9 @@ class Receiver:
         while (line := stream.readline()) not in (b"\r\n", b""):
             head += line
         length = _LENGTH.search(head)
-        body = stream.read(int(length[1])) if length else b""
+        body = stream.read(wanted := int(length[1]) if length else 0)
+        if len(body) < wanted:
+            return  # its sender was killed in the middle: no request
         path = request_line.split(b" ")[1].decode()
         with self._news:
             self._requests.setdefault(path, []).append((head, body))

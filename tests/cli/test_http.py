@@ -6,6 +6,7 @@ import http.client
 import json
 import signal
 import threading
+from contextlib import closing
 
 
 def _config(receiver, keys: str = 'keys = [{ key = "wk", name = "web" }]') -> str:
@@ -37,17 +38,17 @@ class _Pouring:
         self._thread.start()
 
     def _pour(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        for first in range(0, 1_000_000, 10):
-            try:
-                connection.request("POST", "/v1/batch", _batch(first, 10))
-                status = connection.getresponse()
-                status.read()
-            except (OSError, http.client.HTTPException):
-                break
-            self.statuses.append(status.status)
-            if status.status == 200:
-                self.accepted += [f"m-{n}" for n in range(first, first + 10)]
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)) as connection:
+            for first in range(0, 1_000_000, 10):
+                try:
+                    connection.request("POST", "/v1/batch", _batch(first, 10))
+                    status = connection.getresponse()
+                    status.read()
+                except (OSError, http.client.HTTPException):
+                    break
+                self.statuses.append(status.status)
+                if status.status == 200:
+                    self.accepted += [f"m-{n}" for n in range(first, first + 10)]
 
     def end(self) -> None:
         self._thread.join(20)

@@ -207,7 +207,7 @@ def test_a_table_shows_every_destination_with_its_owner(start, events, settled, 
     assert columns.split() == [
         *("destination", "state", "a", "second", "delivered", "lag", "parked", "given-up", "p99", "ms", "owner")
     ]
-    assert re.fullmatch(r"good +working +\d+ +100 +0 +0 +0 +[\d.]+ growth-data *", rows[0])
+    assert re.fullmatch(r"good +working +\d+ +100 +0 +0 +0 +[\d.,]+ growth-data *", rows[0])
     assert re.fullmatch(r"pages +working +0 +0 +0 +0 +0 +\S+ - *", rows[3])
     assert re.fullmatch(r"journal \S+ of 10GiB; the last \S+ are kept for replay \(of 1d\)", rows[4])
     assert rows[5].startswith("memory ")

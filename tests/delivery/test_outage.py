@@ -14,6 +14,7 @@ pytestmark = pytest.mark.anyio
 HOUR = 3600
 
 
+@pytest.mark.long
 async def test_an_hours_outage_costs_few_probes_no_attempts_and_no_event(world: Any, receiver: Any) -> None:
     events = 100 * HOUR
     async with world(memory_log=events * 1000) as w:

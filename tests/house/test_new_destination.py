@@ -11,6 +11,7 @@ import pytest
 from doorstep.engine.scaffold import Kind
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_a_new_destination_is_one_new_folder_that_works(
     shared_tree: Path, plain_environment: dict[str, str], kind: str

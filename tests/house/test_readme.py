@@ -28,6 +28,7 @@ def blocks(readme: str) -> list[Block]:
     return blocks_of(readme)
 
 
+@pytest.mark.long
 def test_every_session_prints_what_the_readme_shows(
     tmp_path: Path, blocks: list[Block], plain_environment: dict[str, str]
 ) -> None:

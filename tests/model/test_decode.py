@@ -205,10 +205,10 @@ def test_the_verdict_does_not_depend_on_the_stack_of_the_caller(spec: Any, corpu
 def test_a_line_made_to_be_slow_is_not() -> None:
     """Quotes that are never closed: were each taken for the start of another string, this would be 10^10 steps."""
     line = b'"' + b"[" * 600 + rb"\"" * 100_000
-    started = time.perf_counter()
+    started = time.process_time()
     decoded = LineDecoder(max_event_bytes=10**6).decode(lines_of(line))
     assert [rejection.reason for rejection in decoded.rejected] == ["not_json"]
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 _fragments = st.sampled_from(

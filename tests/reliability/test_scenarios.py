@@ -26,10 +26,26 @@ DISK: dict[str, dict[str, object]] = {
     "explain": {"questions": 20},
 }
 """They mostly wait, so they run side by side."""
+PLAYS = 3
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(200)]
 
 
 def missed(name: str, changes: dict[str, object]) -> dict[str, float]:
-    """The figures of goals that a short form, changed so, did not meet."""
+    """The figures of goals that a short form, changed so, did not meet.
+
+    What took too long is measured again: a machine with much else to do makes times longer, and nothing makes them shorter than
+    they are. All else has to hold each time.
+    """
+    for _ in range(PLAYS):
+        late = missed_once(name, changes)
+        if not late or not all(metric.endswith("_s") for metric in late):
+            break
+    return late
+
+
+def missed_once(name: str, changes: dict[str, object]) -> dict[str, float]:
+    """The same of a single play."""
     scenario = SCENARIOS[name]
     figures = scenario.play(msgspec.structs.replace(scenario.short, **changes))
     return {verdict.metric: figures[verdict.metric] for verdict in judged(scenario, figures, True) if not verdict.met}
@@ -51,7 +67,7 @@ def test_a_promise_is_kept_in_memory(name: str) -> None:
 @pytest.mark.parametrize("name", DISK)
 def test_a_promise_is_kept_on_disk(name: str, disk: None, request: pytest.FixtureRequest) -> None:
     played: dict[str, Future[dict[str, float]]] = request.getfixturevalue("played")  # not before `disk` has let us
-    assert played[name].result(55) == {}
+    assert played[name].result(190) == {}
 
 
 def test_an_engine_without_a_journal_is_caught() -> None:

@@ -11,7 +11,7 @@ import doorstep
 import pytest
 from doorstep.engine.scaffold import Kind, new_destination
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
 
 
 def run(folder: Path, *nodes: str) -> tuple[int, str]:

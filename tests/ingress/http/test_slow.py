@@ -159,9 +159,9 @@ async def test_a_bomb_takes_no_memory(serve: Any) -> None:
         await client.ask("/v1/batch", b"{", {"Content-Encoding": "gzip"})
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for _ in range(5):
-            started = time.perf_counter()
+            started = time.process_time()
             answer = await client.ask("/v1/batch", bomb, {"Content-Encoding": "gzip"})
-            assert time.perf_counter() - started < 0.1
+            assert time.process_time() - started < 0.1
             assert answer.status == 413
         grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kib < 8 * 1024
