@@ -64,6 +64,7 @@ class Saboteur:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(200)
 async def test_two_thousand_faults_lose_nothing_and_disturb_nobody(world: Any, receiver: Any) -> None:
     async with world(memory_log=2**28) as w:
         flaky = receiver(lambda ids, now: 200 if now % 7 > 1 else 503)

@@ -15,6 +15,7 @@ HOUR = 3600
 
 
 @pytest.mark.long
+@pytest.mark.timeout(200)
 async def test_an_hours_outage_costs_few_probes_no_attempts_and_no_event(world: Any, receiver: Any) -> None:
     events = 100 * HOUR
     async with world(memory_log=events * 1000) as w:

@@ -47,8 +47,10 @@ def pipe() -> Iterator[Pipe]:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
+    before = threading.enumerate()
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("doorstep")] == []
+    new = {*threading.enumerate()} - {*before}
+    assert [thread.name for thread in new if thread.name.startswith("doorstep")] == []
 
 
 def number_of_descriptors() -> int:

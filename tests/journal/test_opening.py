@@ -137,10 +137,12 @@ async def test_a_folder_that_is_none_is_said_to_be_none(open_log: Any, tmp_path:
 @pytest.mark.backends
 async def test_a_journal_that_is_refused_leaves_no_thread_behind(open_log: Any, tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_bytes(b"dear diary")
+    before = threading.enumerate()
     with pytest.raises(JournalError, match="is no journal"):
         async with open_log("disk", tmp_path, [], threads=True):
             pass
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("doorstep")] == []
+    new = {*threading.enumerate()} - {*before}
+    assert [thread.name for thread in new if thread.name.startswith("doorstep")] == []
 
 
 async def test_a_journal_that_was_half_made_is_made_anew(open_log: Any, events: Any, tmp_path: Path) -> None:
