@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from doorstep.engine.sdk import Failure, Fault, Judgement, Response, Verdict, reported, verdict_by_status
@@ -20,11 +21,14 @@ class _Error(msgspec.Struct):
     error_subcode: int = 0
     is_transient: bool = False
     error_user_msg: str = ""
+    fbtrace_id: Any = None
+    """By which Meta's support finds the request."""
 
 
 class _Answer(msgspec.Struct):
     error: _Error | None = None
     events_received: int | None = None
+    fbtrace_id: Any = None
 
 
 class _Usage(msgspec.Struct):
@@ -44,9 +48,8 @@ def _verdict(response: Response, sent: int, answer: _Answer | None) -> Verdict:
         if answer is None:
             return Failure(Fault.TRANSIENT, "unreadable", status=response.status)
         if answer.events_received is not None and answer.events_received < sent:
-            return Failure(
-                Fault.EVENT, "not_received", status=response.status, detail=f"{answer.events_received} of {sent}"
-            )
+            detail = _traced(f"{answer.events_received} of {sent}", answer.fbtrace_id)
+            return Failure(Fault.EVENT, "not_received", status=response.status, detail=detail)
         return by_status
     if answer is None and by_status.fault is Fault.EVENT:
         return msgspec.structs.replace(by_status, fault=Fault.TRANSIENT)  # not the Graph API's words
@@ -61,7 +64,12 @@ def _failure(response: Response, error: _Error, by_status: Failure) -> Failure:
     if after is None and fault is Fault.TRANSIENT:
         after = _regained_after(response.headers)
     reason = f"meta_{error.code}" + (f"_{error.error_subcode}" if error.error_subcode else "")
-    return Failure(fault, reason, status=response.status, after=after, detail=error.error_user_msg or error.message)
+    detail = _traced(error.error_user_msg or error.message, error.fbtrace_id)
+    return Failure(fault, reason, status=response.status, after=after, detail=detail)
+
+
+def _traced(words: str, trace: Any) -> str:
+    return f"{words} (fbtrace_id {trace})" if isinstance(trace, str) and trace else words
 
 
 def _fault(error: _Error, otherwise: Fault) -> Fault:

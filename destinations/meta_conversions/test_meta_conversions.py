@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from doorstep.engine.sdk import Rejected
+from doorstep.engine.sdk import Failure, Fault, Rejected, Response
 from doorstep.engine.sdk.conformance import ActionConformance
 from doorstep.engine.sdk.samples import ECOMMERCE
 from doorstep.engine.sdk.testing import Tester
@@ -79,6 +79,21 @@ def test_an_event_older_than_a_week_is_refused_before_it_costs_the_others() -> N
         Rejected("validation_error", "the event is more than 7 days old; Meta takes none that is")
     ]
     assert len(taken.batch) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "detail"),
+    [
+        (200, {"events_received": 0, "fbtrace_id": "T-1"}, "0 of 1 (fbtrace_id T-1)"),
+        (400, {"error": {"message": "Invalid", "code": 100, "fbtrace_id": "T-2"}}, "Invalid (fbtrace_id T-2)"),
+        (400, {"error": {"message": "Invalid", "code": 100, "fbtrace_id": None}}, "Invalid"),
+    ],
+)
+def test_what_is_refused_can_be_found_by_metas_support(status: int, body: Any, detail: str) -> None:
+    answer = Response(status, {}, msgspec.json.encode(body))
+    [one] = Tester(MetaConversions, SETTINGS).run(ADDED, answer=lambda request: answer)
+    assert isinstance(one.verdict, Failure)
+    assert (one.verdict.fault, one.verdict.detail) == (Fault.EVENT, detail)
 
 
 def test_an_apps_event_needs_a_device() -> None:

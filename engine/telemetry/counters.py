@@ -93,7 +93,7 @@ class Counters:
 
     def count_delivered(self, count: int, action: str = "") -> None:
         """`count` events have arrived."""
-        self._of(action).delivered += count
+        (self._tallies.get(action) or self._of(action)).delivered += count
         self.settled += count
 
     def count_filtered(self, reason: str, count: int = 1, action: str = "") -> None:
@@ -113,7 +113,7 @@ class Counters:
 
     def count_attempt(self, action: str = "", *, again: bool = False) -> None:
         """A request went out, or a sink wrote; `again`: it repeated an earlier one."""
-        tally = self._of(action)
+        tally = self._tallies.get(action) or self._of(action)
         tally.attempts += 1
         tally.retried += again
 
@@ -191,8 +191,8 @@ class Counters:
         return None if seconds is None else round(seconds * 1000, 2)
 
     def _of(self, action: str) -> Tally:
-        tally = self._tallies.get(action)
-        return self._tallies.setdefault(self._name(action), Tally()) if tally is None else tally
+        """A new one, the first time. What is counted for each request looks for it in place, and saves a call."""
+        return self._tallies.setdefault(self._name(action), Tally())
 
     def _name(self, action: str) -> str:
         return action if action in self._tallies or len(self._tallies) <= ACTIONS else OTHER

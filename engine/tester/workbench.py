@@ -34,7 +34,7 @@ from ..journal.desk import StoredEvent
 from ..net import NetSettings, open_transport
 from ..sdk.actions import ActionDestination, Use
 from ..sdk.samples import ECOMMERCE, SAMPLES
-from ..sdk.using import ActionSettings, choose
+from ..sdk.using import ActionSettings, acting, choose
 from ..telemetry.masking import secrets_of
 from .drying import compared
 from .report import DestinationReport
@@ -154,7 +154,7 @@ class Workbench:
 
     def _uses(self, settings: DestinationSettings) -> list[Use]:
         """The actions in use; [] for a type that has none. Raises msgspec.ValidationError with all that is wrong."""
-        kind = self._catalogue.load(settings.type).destination
+        kind = acting(self._catalogue.load(settings.type).destination, settings.actions)
         if not issubclass(kind, ActionDestination):
             return []
         chosen = choose(kind, settings.settings, settings.actions)
@@ -168,7 +168,7 @@ class Workbench:
 
     def _edited(self, settings: DestinationSettings, edit: Edit) -> DestinationSettings:
         """With the action as it was edited, as if that were in the file. Raises msgspec.ValidationError with all that is wrong."""
-        kind = self._catalogue.load(settings.type).destination
+        kind = acting(self._catalogue.load(settings.type).destination, settings.actions)
         if not issubclass(kind, ActionDestination):
             raise LookupError(f"{settings.type} is a type without actions")
         action = settings.actions.get(edit.action, ActionSettings())

@@ -115,3 +115,5 @@ def test_what_each_action_did_is_on_the_page_of_its_destination(numbers: Running
     page = open_page("#/destinations/mapped", url=numbers.url)
     done = page.locator("dl.facts", has=page.get_by_text("everything", exact=True)).locator("div")
     expect(done).to_have_text(["everything1,200 delivered", "orders1,195 delivered"])
+    page.locator("details > summary").filter(has_text="orders").filter(has_text="Send").click()
+    expect(page.get_by_label("Mapping of orders")).to_contain_text('"@path": "$.messageId"')

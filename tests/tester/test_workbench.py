@@ -85,6 +85,32 @@ def test_a_destination_is_shown_with_its_actions(bench) -> None:
         bench.shown("nobody")
 
 
+MAPPED = """
+[destinations.mapped]
+type = "webhook"
+settings = { url = "https://example.com/in" }
+[destinations.mapped.actions.orders]
+action = "send"
+trigger = 'event = "Order Completed"'
+mapping = { id = { "@path" = "$.messageId" } }
+"""
+
+
+async def test_a_webhook_with_mappings_has_actions_to_show_and_to_try() -> None:
+    config = load_config(text=MAPPED)
+    bench = Workbench(lambda: config, Catalogue.discover(), lambda: None)
+    [action] = bench.shown("mapped").actions
+    assert (action.name, action.trigger, action.mapping) == (
+        "orders",
+        'event = "Order Completed"',
+        {"id": {"@path": "$.messageId"}},
+    )
+    event = {"type": "track", "event": "Order Completed", "messageId": "m-1", "userId": "u-1"}
+    edit = Edit(action="orders", mapping={"who": {"@path": "$.userId"}})
+    [report] = await bench.test(Trial(event=event, destination="mapped", edit=edit), send=False)
+    assert report.actions[0].requests[0].body == '[{"who":"u-1"}]'
+
+
 async def test_an_edited_mapping_is_tested_and_nothing_is_kept_of_it(bench) -> None:
     event = {"type": "track", "event": "Signed Up", "userId": "u-1"}
     edit = Edit(action="post_message", mapping={"text": {"@path": "$.event"}})

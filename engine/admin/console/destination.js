@@ -181,7 +181,7 @@ function actionOf(name, action) {
     h("div", { class: "inside" },
       h("p", {}, action.description),
       h("p", {}, "Trigger: ", h("code", {}, action.trigger)),
-      table(`Fields of ${action.name}`, ["Field", "What it is", "Made of"], action.fields.filter((field) => field.mapping !== null || field.required).map((field) => [
+      action.fields.length === 0 ? code(action.mapping, `Mapping of ${action.name}`) : table(`Fields of ${action.name}`, ["Field", "What it is", "Made of"], action.fields.filter((field) => field.mapping !== null || field.required).map((field) => [
         h("span", {}, h("code", {}, field.name), field.required ? " (required)" : ""),
         h("span", {}, field.label, h("small", { class: "quiet block" }, field.description)),
         field.mapping === null ? "nothing" : h("code", {}, JSON.stringify(field.mapping))])),
