@@ -12,9 +12,9 @@ from .entrants import all_ok, engine, fan_out, webhook
 from .measured import Measured
 from .scenario import AsFast, Goal, Scenario, ShareOf
 
-LIMIT_S = 2.0
+LIMIT_S = 1.0
 """`timeout` of a function that misbehaves."""
-SECONDS = 6.0
+SECONDS = 4.0
 """Of the schedule. The breaker of that function opens at `LIMIT_S` for 5 s and more, so it misbehaves once."""
 SIBLINGS = 4
 MISBEHAVIOURS = ("spins", "blocks", "waits")
@@ -81,9 +81,9 @@ FUNCTIONS = Scenario(
 
 MISBEHAVING = Scenario(
     name="misbehaving",
-    title="a function that spins, blocks or waits (2 s limit) beside four webhooks, open loop at 60 % of their maximum",
+    title="a function that spins, blocks or waits (1 s limit) beside four webhooks, open loop at 60 % of their maximum",
     entrants=(
-        engine("maximum", AsFast(200_000), fan_out(SIBLINGS) + function("reads"), whole=all_ok(SIBLINGS)),
+        engine("maximum", AsFast(100_000), fan_out(SIBLINGS) + function("reads"), whole=all_ok(SIBLINGS)),
         *[
             engine(
                 name,

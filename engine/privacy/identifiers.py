@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .hashing import digester, is_hashed
 from .phones import digits_only, international, without_zeros
 from .places import country_code, state_code
-from .texts import has_spaces, letters, lower, squeezed, stripped, trimmed, without_signs, without_spaces
+from .texts import is_address, letters, lower, squeezed, stripped, trimmed, without_signs, without_spaces
 
 Normaliser: TypeAlias = Callable[[str], str | None]
 PhoneNormaliser: TypeAlias = Callable[[str, str | None], str | None]
@@ -60,6 +60,7 @@ def hashed(
     return hasher(kind, algorithm, key=key, country=country)(value)
 
 
+_UNKNOWN: Any = object()
 REMEMBERED = 4096
 """Texts, for each hasher: one that is known costs a tenth of normalising and hashing it."""
 
@@ -72,27 +73,22 @@ def hasher(
     normaliser = _TEXTS[kind] if phone is None else lambda text: phone(text, country)
     make = digester(algorithm, key)
     shortest = len(make(""))
-    known: dict[object, str | None] = {}
+    known: dict[str, str | None] = {}
 
     def run(value: object) -> str | None:
         """The same people are seen again and again: what was made of a text is remembered, up to `REMEMBERED` of them."""
         if type(value) is not str:
-            return fresh(value)
-        try:
-            return known[value]
-        except KeyError:
+            return run(str(value)) if isinstance(value, str) else fresh(_text(value))
+        found = known.get(value, _UNKNOWN)  # no KeyError: whoever is new would pay as much for it as for the digest
+        if found is _UNKNOWN:
             if len(known) >= REMEMBERED:
                 known.clear()
-            found = known[value] = fresh(value)
-            return found
+            is_digest = len(value) >= shortest and is_hashed(value.strip(), algorithm)
+            found = known[value] = value.strip() if is_digest else fresh(value)
+        return found
 
-    def fresh(value: object) -> str | None:
-        given = _text(value)
-        if given is None:
-            return None
-        if isinstance(value, str) and len(given) >= shortest and is_hashed(given.strip(), algorithm):
-            return given.strip()
-        text = normaliser(given)
+    def fresh(given: str | None) -> str | None:
+        text = normaliser(given) if given else None
         return make(text) if text else None
 
     return run
@@ -117,7 +113,8 @@ def _text(value: object) -> str | None:
 
 
 def _email(text: str) -> str | None:
-    return _address(lower(text))
+    address = text.strip().lower() if text.isascii() else lower(text)
+    return address if is_address(address) else None
 
 
 def _squeezed_email(text: str) -> str | None:
@@ -136,8 +133,7 @@ def _reddit_email(text: str) -> str | None:
 
 def _address(text: str) -> str | None:
     """Two parts and no space: more would be the receiving server's opinion."""
-    local, at, domain = text.rpartition("@")
-    return text if local and at and domain and not has_spaces(text) else None
+    return text if is_address(text) else None
 
 
 # The rest -------------------------------------------------------------------------------------------------------------
