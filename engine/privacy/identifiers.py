@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .hashing import digester, is_hashed
 from .phones import digits_only, international, without_zeros
@@ -60,36 +60,61 @@ def hashed(
     return hasher(kind, algorithm, key=key, country=country)(value)
 
 
+Hashing: TypeAlias = Literal["auto", "always", "never"]
+"""See `hasher`."""
 _UNKNOWN: Any = object()
 REMEMBERED = 4096
 """Texts, for each hasher: one that is known costs a tenth of normalising and hashing it."""
 
 
 def hasher(
-    kind: str, algorithm: str = "sha256", *, key: str | None = None, country: str | None = None
+    kind: str,
+    algorithm: str = "sha256",
+    *,
+    key: str | None = None,
+    country: str | None = None,
+    hashing: Hashing = "auto",
+    remembers: bool = True,
 ) -> Callable[[object], str | None]:
-    """`hashed` for many values of one kind: everything but the value is looked up once. KeyError and ValueError come here, not later."""
+    """`hashed` for many values of one kind: everything but the value is looked up once. KeyError and ValueError come here, not later.
+
+    `hashing` says what of digests: "auto", one that is a digest already passes as it is; "always", it is hashed like anything else;
+    "never", it passes, and whatever is none comes to nothing.
+    """
     phone = _PHONES.get(kind)
     normaliser = _TEXTS[kind] if phone is None else lambda text: phone(text, country)
     make = digester(algorithm, key)
     shortest = len(make(""))
+
+    def fresh(value: object) -> str | None:
+        given = _text(value)
+        if given is None:
+            return None
+        if len(given) >= shortest and hashing != "always" and isinstance(value, str):
+            digest = given.strip()
+            if is_hashed(digest, algorithm):
+                return digest
+        text = normaliser(given) if hashing != "never" else None
+        return make(text) if text else None
+
+    return _remembering(fresh) if remembers else fresh
+
+
+def _remembering(make: Callable[[object], str | None]) -> Callable[[object], str | None]:
+    """The same people are seen again and again: what was made of a text is remembered, up to `REMEMBERED` of them."""
     known: dict[str, str | None] = {}
 
     def run(value: object) -> str | None:
-        """The same people are seen again and again: what was made of a text is remembered, up to `REMEMBERED` of them."""
         if type(value) is not str:
-            return run(str(value)) if isinstance(value, str) else fresh(_text(value))
-        found = known.get(value, _UNKNOWN)  # no KeyError: whoever is new would pay as much for it as for the digest
+            return make(value)
+        found: str | None = known.get(
+            value, _UNKNOWN
+        )  # no KeyError: whoever is new would pay as much for it as for the digest
         if found is _UNKNOWN:
             if len(known) >= REMEMBERED:
                 known.clear()
-            is_digest = len(value) >= shortest and is_hashed(value.strip(), algorithm)
-            found = known[value] = value.strip() if is_digest else fresh(value)
+            known[value] = found = make(value)
         return found
-
-    def fresh(given: str | None) -> str | None:
-        text = normaliser(given) if given else None
-        return make(text) if text else None
 
     return run
 
