@@ -31,7 +31,7 @@ from .fields import PARAMS, USER
 from .naming import EVENT as EVENT_NAME
 from .naming import MOST_ITEMS, currency_of, name_of, own_params, plain
 from .settings import Ga4Settings
-from .user import user_of
+from .user import ready, user_of
 
 _encode = msgspec.json.Encoder().encode
 _JSON = {"Content-Type": "application/json"}
@@ -51,10 +51,11 @@ class Event(Action[Ga4Settings]):
 
     def __init__(self, settings: Ga4Settings) -> None:
         super().__init__(settings)
+        self._ready = ready(settings)
         self._plain = self.fields.keys() & PARAMS.keys() - {"items"}
 
     def build(self, fields: dict[str, Any], envelope: Envelope) -> Any:
-        user_of(fields, self.settings)  # what is wrong with it is this event's fault, not the request's
+        user_of(fields, self.settings, self._ready)  # what is wrong with it is this event's fault, not the request's
         event: dict[str, Any] = {"name": self.event or self._own_name(fields), "params": self._params(fields)}
         if "timestamp_micros" in fields:
             event["timestamp_micros"] = fields["timestamp_micros"]
@@ -67,7 +68,7 @@ class Event(Action[Ga4Settings]):
             stream = f"firebase_app_id={quote(settings.firebase_app_id, safe=':')}"
         way = "/debug/mp/collect" if settings.validate_only else "/mp/collect"
         url = f"{settings.host}{way}?api_secret={quote(settings.api_secret.reveal(), safe='')}&{stream}"
-        user = _encode(user_of(items[0].fields, settings))
+        user = _encode(user_of(items[0].fields, settings, self._ready))
         body = b'%b,"events":[%b]}' % (user[:-1], b",".join(item.body for item in items))
         return Request("POST", url, _JSON, body)
 

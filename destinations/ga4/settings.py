@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from doorstep.engine.sdk import Secret, Settings, url_problem
+from doorstep.engine.sdk import Hashing, Secret, Settings, url_problem
 from msgspec import Meta
 
 _DELETION_URL = "https://www.googleapis.com/analytics/v3/userDeletion/userDeletionRequests:upsert"
@@ -52,6 +52,13 @@ class Ga4Settings(Settings, frozen=True):
     max_value_length: Annotated[
         int, Meta(ge=1, description="Longer texts are cut: 100 characters, or 500 for Analytics 360.")
     ] = 100
+    hashing: Annotated[
+        Hashing,
+        Meta(
+            description="Of what names a person. `auto`: a value that is a digest already goes out as it is. `always`: it is hashed, too. "
+            "`never`: your events carry digests only, and a value that is none is left out."
+        ),
+    ] = "auto"
     deletion: Annotated[
         DeletionSettings | None, Meta(description="For `delete` events: without it they are filtered.")
     ] = None

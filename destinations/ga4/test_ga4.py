@@ -21,6 +21,8 @@ DELETION = {
 }
 TRACK = {"type": "track", "event": "Teapot Configured", "anonymousId": "a-1", "messageId": "m-1"}
 
+DIGEST = "86e0b9e56c17cc4d12387e1949b85053fbe73bc3ce5a1188713a9d300cc6133d"
+
 
 class TestGa4(ActionConformance):
     destination = Ga4
@@ -77,9 +79,24 @@ def test_what_is_mapped_without_a_hash_is_hashed_all_the_same() -> None:
     mapping = {"email": "Jane.Doe@Example.com ", "city": "Menlo Park"}
     [body] = bodies(TRACK, actions={"custom_event": {"mapping": mapping}})
     assert body["user_data"] == {
-        "sha256_email_address": ["86e0b9e56c17cc4d12387e1949b85053fbe73bc3ce5a1188713a9d300cc6133d"],
+        "sha256_email_address": [DIGEST],
         "address": [{"city": "menlo park"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("hashing", "user"),
+    [
+        ("auto", {"sha256_email_address": [DIGEST], "sha256_phone_number": ["a" * 64]}),
+        ("never", {"sha256_phone_number": ["a" * 64]}),
+        ("always", {"sha256_email_address": [DIGEST]}),
+    ],
+)
+def test_hashing_can_be_forced_and_forbidden(hashing: str, user: dict[str, Any]) -> None:
+    mapping = {"email": "Jane.Doe@Example.com ", "phone": "a" * 64}
+    settings = {**SETTINGS, "hashing": hashing}
+    [request] = Tester(Ga4, settings, actions={"custom_event": {"mapping": mapping}}).requests(TRACK)
+    assert msgspec.json.decode(request.body)["user_data"] == user
 
 
 def test_more_than_25_user_properties_are_the_events_fault() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
 
-from doorstep.engine.sdk import ValidationError, hashed, normalise
+from doorstep.engine.sdk import ValidationError, hasher, normalise
 
 from .fields import ADDRESS, USER
 from .naming import USER_PROPERTY, name_of, plain
@@ -18,14 +19,28 @@ _PERSONAL = (*_LISTS, *ADDRESS)
 _CONSENT = {"true": "GRANTED", "granted": "GRANTED", "false": "DENIED", "denied": "DENIED"}
 
 
-def user_of(fields: Mapping[str, Any], settings: Ga4Settings) -> dict[str, Any]:
+Ready: TypeAlias = Mapping[str, Callable[[object], str | None]]
+"""How what names a person is made ready, by field."""
+
+
+def ready(settings: Ga4Settings) -> Ready:
+    """As Google compares it. What somebody mapped without `@hash` never leaves in the clear."""
+    return {
+        name: hasher(USER[name].personal or "", hashing=settings.hashing, remembers=False)
+        if USER[name].hashed
+        else partial(normalise, USER[name].personal or "")
+        for name in _PERSONAL
+    }
+
+
+def user_of(fields: Mapping[str, Any], settings: Ga4Settings, ready: Ready) -> dict[str, Any]:
     """What is said once for all events of a request. Raises ValidationError."""
     key = "app_instance_id" if settings.firebase_app_id else "client_id"
     if key not in fields:
         raise ValidationError(f"the event has no {key}, without which Google takes no event of this stream")
     user = {name: fields[name] for name in (key, "user_id", "user_location", "ip_override", "device") if name in fields}
     user["user_properties"] = _user_properties(fields.get("user_properties") or {})
-    user["user_data"] = _user_data(fields)
+    user["user_data"] = _user_data(fields, ready)
     user["consent"] = {
         name: _consent(fields[name]) for name in ("ad_user_data", "ad_personalization") if name in fields
     }
@@ -40,18 +55,11 @@ def _user_properties(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _user_data(fields: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name: value for name in _PERSONAL if name in fields and (value := _made_ready(name, fields[name]))}
+def _user_data(fields: Mapping[str, Any], ready: Ready) -> dict[str, Any]:
+    known = {name: value for name in _PERSONAL if name in fields and (value := ready[name](fields[name]))}
     found: dict[str, Any] = {_LISTS[name]: [known[name]] for name in _LISTS if name in known}
     address = {called: known[name] for name, called in ADDRESS.items() if name in known}
     return found | {"address": [address]} if address else found
-
-
-def _made_ready(name: str, value: str) -> str | None:
-    """As Google compares it. What is a digest stays one; what somebody mapped without `@hash` never leaves in the clear."""
-    kind = USER[name].personal
-    assert kind is not None
-    return hashed(kind, value) if USER[name].hashed else normalise(kind, value)
 
 
 def _consent(given: str) -> str:

@@ -8,8 +8,9 @@ One bad event has Meta refuse the whole request, so what can be known to be wron
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -23,7 +24,7 @@ from doorstep.engine.sdk import (
     Response,
     ValidationError,
     bearer_auth,
-    hashed,
+    hasher,
     normalise,
 )
 
@@ -31,6 +32,8 @@ from .answers import verdict_of
 from .fields import APP, APP_ONLY, CUSTOM, EVENT, EXTINFO, MORE, PERSONAL, USER, first, path
 from .settings import MetaSettings
 
+Ready: TypeAlias = Mapping[str, Callable[[object], str | None]]
+"""How what names a person is made ready, by field."""
 _encode = msgspec.json.Encoder().encode
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DAY_S = 24 * 60 * 60
@@ -53,6 +56,7 @@ class Conversion(Action[MetaSettings]):
             "Authorization": bearer_auth(settings.access_token.reveal()),
             "Content-Type": "application/json",
         }
+        self._ready = ready(settings)
         self._end = b"]}"
         if settings.test_event_code:
             self._end = b'],"test_event_code":%b}' % _encode(settings.test_event_code)
@@ -67,7 +71,7 @@ class Conversion(Action[MetaSettings]):
             "event_id": fields.get("event_id", envelope.key),
             "action_source": source,
             "event_source_url": fields.get("event_source_url"),
-            "user_data": _user_data(fields, source),
+            "user_data": _user_data(fields, source, self._ready),
             "custom_data": _custom_data(fields) or None,
             "app_data": app_data if source == "app" else None,
             "opt_out": fields.get("opt_out"),
@@ -101,11 +105,22 @@ def _refuse_old(event_time: int, received: float, source: str) -> None:
         raise ValidationError(f"the event is more than {days} days old; Meta takes none that is")
 
 
-def _user_data(fields: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Of a person. What is a digest stays one; what somebody mapped without `@hash` never leaves in the clear."""
+def ready(settings: MetaSettings) -> Ready:
+    """As Meta compares it. What names a person never leaves in the clear, whatever is mapped."""
+    return {
+        name: hasher(field.personal, hashing=settings.hashing, remembers=False)
+        if field.hashed
+        else partial(normalise, field.personal)
+        for name, field in USER.items()
+        if field.personal is not None
+    }
+
+
+def _user_data(fields: Mapping[str, Any], source: str, ready: Ready) -> dict[str, Any]:
+    """Of a person."""
     user: dict[str, Any] = {}
     for name in USER.keys() & fields.keys() - (set() if source == "app" else set(APP_ONLY)):
-        if value := _made_ready(USER[name], fields[name]):
+        if value := _made_ready(ready.get(name), fields[name]):
             user[name] = value
     if "fbc" not in user and (clicked := _click_id(fields.get("event_source_url", ""))):
         user["fbc"] = f"fb.1.{fields['event_time'] * 1000}.{clicked}"
@@ -116,13 +131,12 @@ def _user_data(fields: Mapping[str, Any], source: str) -> dict[str, Any]:
     return {name: user[name] for name in USER if name in user}
 
 
-def _made_ready(field: Field, value: Any) -> Any:
-    """As Meta compares it."""
-    if field.personal is None:
+def _made_ready(make: Callable[[object], str | None] | None, value: Any) -> Any:
+    if make is None:
         return value
     if isinstance(value, list):
-        return [one for given in value if (one := _made_ready(field, given))]
-    return hashed(field.personal, value) if field.hashed else normalise(field.personal, value)
+        return [one for given in value if (one := make(given))]
+    return make(value)
 
 
 def _click_id(url: str) -> str:

@@ -27,8 +27,8 @@ def _trait(*names: str) -> dict[str, Any]:
 def _hashed(label: str, kind: str, value: dict[str, Any], *, multiple: bool = False) -> Field:
     return Field(
         label=label,
-        description="Goes out hashed.",
-        default={"@hash": {"value": value, "normalise": f"meta.{kind}"}},
+        description="Goes out hashed, as Meta compares it.",
+        default=value,
         personal=f"meta.{kind}",
         hashed="sha256",
         multiple=multiple,

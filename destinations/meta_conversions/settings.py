@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from doorstep.engine.sdk import Secret, Settings, url_problem
+from doorstep.engine.sdk import Hashing, Secret, Settings, url_problem
 from msgspec import Meta
 
 Source = Literal[
@@ -35,6 +35,13 @@ class MetaSettings(Settings, frozen=True):
     limited_data_use: Annotated[
         bool, Meta(description="Limited Data Use for every event; an action's mapping can do so for some.")
     ] = False
+    hashing: Annotated[
+        Hashing,
+        Meta(
+            description="Of what names a person. `auto`: a value that is a digest already goes out as it is. `always`: it is hashed, too. "
+            "`never`: your events carry digests only, and a value that is none is left out."
+        ),
+    ] = "auto"
     api_version: Annotated[str, Meta(pattern=r"^v[0-9]+\.[0-9]+$", description="Of the Graph API.")] = "v25.0"
     host: Annotated[str, Meta(description="The Graph API's.")] = "https://graph.facebook.com"
 

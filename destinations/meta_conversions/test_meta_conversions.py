@@ -59,6 +59,27 @@ def test_what_is_mapped_without_a_hash_is_hashed_all_the_same() -> None:
     assert user["external_id"] == ["1bee97acdddc9ff5bca4d04ea02cfd05e4b460aa4aa00e0e5fb32a4a5f1d5ccc"]
 
 
+@pytest.mark.parametrize(
+    ("hashing", "of_address", "of_digest"),
+    [
+        ("auto", SHA256_OF_JANE_DOE, SHA256_OF_JANE_DOE),
+        ("always", SHA256_OF_JANE_DOE, None),
+        ("never", None, SHA256_OF_JANE_DOE),
+    ],
+)
+def test_hashing_can_be_forced_and_forbidden(hashing: str, of_address: str | None, of_digest: str | None) -> None:
+    def em(email: str) -> str | None:
+        event = {**ADDED, "context": {"userAgent": "UA", "traits": {"email": email, "phone": "15551234567"}}}
+        [request] = Tester(MetaConversions, {**SETTINGS, "hashing": hashing}).requests(
+            {**event, "context": {**event["context"], "ip": "203.0.113.9"}}
+        )
+        found: str | None = msgspec.json.decode(request.body)["data"][0]["user_data"].get("em")
+        assert "jane" not in request.body.decode().lower()
+        return found
+
+    assert (em("Jane.Doe@example.com"), em(SHA256_OF_JANE_DOE)) == (of_address, of_digest)
+
+
 def test_the_click_id_of_a_cookie_wins_over_that_of_the_url() -> None:
     page = {"page": {"url": "https://shop.example.com/?fbclid=abc"}, "userAgent": "UA"}
     assert sent({**ADDED, "context": page})["user_data"]["fbc"] == "fb.1.1735689600000.abc"

@@ -15,12 +15,14 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from pathlib import PurePath
 from typing import Any
 
 from ..model.envelope import Envelope
 from ..model.outcome import DELIVERED, UNTRIED, Outcome, Raised, Retry
+from ..waker import Post
 from .calling import Answer, Caller, Result, Waits
 from .context import Context, Shared
 from .fetching import Fetcher, OpenTransport
@@ -128,12 +130,13 @@ class Host:
         self._on_over()
         self.post(self.stop)  # if it is only a call that does not end, and not the thread
 
-    def offer(self, write: Write) -> None:
-        """Has the thread handle it. From the engine's: what comes before it looks is one call, and one change of threads."""
+    def offer(self, write: Write, soon: Post) -> None:
+        """Has the thread handle it. From the engine's loop, which calls `soon`: what it offers until then is one call, and one change of
+        threads."""
         self._offered.append(write)
         if not self._is_called:
             self._is_called = True
-            self.post(self._take_offered)
+            soon(partial(self.post, self._take_offered))
 
     def post(self, call: Callable[..., object], *arguments: object) -> None:
         """Has the thread call something, soon. From any thread; nothing happens if the loop is closed."""
@@ -156,6 +159,8 @@ class Host:
 
     def _take(self, write: Write) -> None:
         """Handles it when its turn comes."""
+        if write.is_dropped:
+            return
         if self.is_over:
             write.answer(list(write.results))
             return

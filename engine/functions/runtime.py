@@ -108,7 +108,7 @@ class Runtime:
         self._waiting.add(waiting)
         self._watch.stir()
         try:
-            host.offer(write)
+            host.offer(write, self._post)
             await waiting.done.wait()
         except BaseException:
             host.post(host.drop, write)

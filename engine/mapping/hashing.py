@@ -72,11 +72,12 @@ def _key_problem(options: dict[str, Any]) -> str | None:
 def _each(read: Read, make: Any) -> Read:
     def run(payload: Any) -> Any:
         value = read(payload)
-        if value is UNDEFINED or value is None:
-            return UNDEFINED
-        if isinstance(value, list):
-            digests = [found for item in value if (found := make(item)) is not None]
-            return digests or UNDEFINED
+        if type(value) is not str:
+            if value is UNDEFINED or value is None:
+                return UNDEFINED
+            if isinstance(value, list):
+                digests = [found for item in value if (found := make(item)) is not None]
+                return digests or UNDEFINED
         found = make(value)
         return UNDEFINED if found is None else found
 

@@ -89,6 +89,8 @@ class Scope:
             if name is None:
                 return self.below(*at)._object(node, keep)
             return self.below(*at, name)._directive(name, node[name], keep)
+        if node is UNDEFINED:  # an option that is not there, of a directive in a list: nobody has checked it
+            return NOTHING
         return self.below(*at)._list(node, keep) if isinstance(node, list) else constant(node)
 
     def below(self, *at: str) -> Scope:

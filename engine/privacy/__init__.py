@@ -16,7 +16,7 @@ from __future__ import annotations
 from .consent import Granted, allows, granted
 from .fields import FieldRules, FieldSettings
 from .hashing import ALGORITHMS, digest, is_hashed
-from .identifiers import KINDS, first_usable, hashed, hasher, normalise
+from .identifiers import KINDS, Hashing, first_usable, hashed, hasher, normalise
 from .redaction import redacted
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "FieldRules",
     "FieldSettings",
     "Granted",
+    "Hashing",
     "allows",
     "digest",
     "first_usable",

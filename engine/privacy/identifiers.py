@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .hashing import digester, is_hashed
 from .phones import digits_only, international, without_zeros
 from .places import country_code, state_code
-from .texts import has_spaces, letters, lower, squeezed, stripped, trimmed, without_signs, without_spaces
+from .texts import is_address, letters, lower, squeezed, stripped, trimmed, without_signs, without_spaces
 
 Normaliser: TypeAlias = Callable[[str], str | None]
 PhoneNormaliser: TypeAlias = Callable[[str, str | None], str | None]
@@ -60,40 +60,61 @@ def hashed(
     return hasher(kind, algorithm, key=key, country=country)(value)
 
 
+Hashing: TypeAlias = Literal["auto", "always", "never"]
+"""See `hasher`."""
+_UNKNOWN: Any = object()
 REMEMBERED = 4096
 """Texts, for each hasher: one that is known costs a tenth of normalising and hashing it."""
 
 
 def hasher(
-    kind: str, algorithm: str = "sha256", *, key: str | None = None, country: str | None = None
+    kind: str,
+    algorithm: str = "sha256",
+    *,
+    key: str | None = None,
+    country: str | None = None,
+    hashing: Hashing = "auto",
+    remembers: bool = True,
 ) -> Callable[[object], str | None]:
-    """`hashed` for many values of one kind: everything but the value is looked up once. KeyError and ValueError come here, not later."""
+    """`hashed` for many values of one kind: everything but the value is looked up once. KeyError and ValueError come here, not later.
+
+    `hashing` says what of digests: "auto", one that is a digest already passes as it is; "always", it is hashed like anything else;
+    "never", it passes, and whatever is none comes to nothing.
+    """
     phone = _PHONES.get(kind)
     normaliser = _TEXTS[kind] if phone is None else lambda text: phone(text, country)
     make = digester(algorithm, key)
     shortest = len(make(""))
-    known: dict[object, str | None] = {}
-
-    def run(value: object) -> str | None:
-        """The same people are seen again and again: what was made of a text is remembered, up to `REMEMBERED` of them."""
-        if type(value) is not str:
-            return fresh(value)
-        try:
-            return known[value]
-        except KeyError:
-            if len(known) >= REMEMBERED:
-                known.clear()
-            found = known[value] = fresh(value)
-            return found
 
     def fresh(value: object) -> str | None:
         given = _text(value)
         if given is None:
             return None
-        if isinstance(value, str) and len(given) >= shortest and is_hashed(given.strip(), algorithm):
-            return given.strip()
-        text = normaliser(given)
+        if len(given) >= shortest and hashing != "always" and isinstance(value, str):
+            digest = given.strip()
+            if is_hashed(digest, algorithm):
+                return digest
+        text = normaliser(given) if hashing != "never" else None
         return make(text) if text else None
+
+    return _remembering(fresh) if remembers else fresh
+
+
+def _remembering(make: Callable[[object], str | None]) -> Callable[[object], str | None]:
+    """The same people are seen again and again: what was made of a text is remembered, up to `REMEMBERED` of them."""
+    known: dict[str, str | None] = {}
+
+    def run(value: object) -> str | None:
+        if type(value) is not str:
+            return make(value)
+        found: str | None = known.get(
+            value, _UNKNOWN
+        )  # no KeyError: whoever is new would pay as much for it as for the digest
+        if found is _UNKNOWN:
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[value] = found = make(value)
+        return found
 
     return run
 
@@ -117,7 +138,8 @@ def _text(value: object) -> str | None:
 
 
 def _email(text: str) -> str | None:
-    return _address(lower(text))
+    address = text.strip().lower() if text.isascii() else lower(text)
+    return address if is_address(address) else None
 
 
 def _squeezed_email(text: str) -> str | None:
@@ -136,8 +158,7 @@ def _reddit_email(text: str) -> str | None:
 
 def _address(text: str) -> str | None:
     """Two parts and no space: more would be the receiving server's opinion."""
-    local, at, domain = text.rpartition("@")
-    return text if local and at and domain and not has_spaces(text) else None
+    return text if is_address(text) else None
 
 
 # The rest -------------------------------------------------------------------------------------------------------------

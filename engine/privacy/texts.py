@@ -13,6 +13,8 @@ _NO_WIDTH = "\u200b\u2060\ufeff"
 """Spaces of no width, which come with what was copied from a web page or a spreadsheet."""
 _EDGES = "".join(filter(str.isspace, map(chr, range(0x3001)))) + _NO_WIDTH
 _SPACES = re.compile(rf"[\s{_NO_WIDTH}]+")
+_address = re.compile(rf"[^\s{_NO_WIDTH}]+@[^\s{_NO_WIDTH}@]+").fullmatch
+_plain_address = re.compile(r"[!-~]+@[!-?A-~]+").fullmatch
 _SIGNS = re.compile(r"[^A-Za-z0-9\s]+")
 _SIGN_CATEGORIES = "PSC"
 """Punctuation, symbols, control and format characters."""
@@ -34,9 +36,9 @@ def lower(text: str) -> str:
     return text.strip().lower() if text.isascii() else trimmed(stripped(text).lower())
 
 
-def has_spaces(text: str) -> bool:
-    """Whether there is space in it, of whatever width."""
-    return _SPACES.search(text) is not None
+def is_address(text: str) -> bool:
+    """Whether it is two parts around an @, with no space in it of whatever width. (Of ASCII nearly all are: half of the time.)"""
+    return _plain_address(text) is not None or _address(text) is not None
 
 
 def without_spaces(text: str) -> str:

@@ -44,7 +44,7 @@ from ..model.outcome import (
     Untried,
     Verdict,
 )
-from ..privacy import digest, hashed, normalise
+from ..privacy import Hashing, digest, hashed, hasher, normalise
 from ..secret import Secret
 from ..settings import Duration, Settings, Size
 from .actions import Action, ActionDestination, Exchange, Item, Preset
@@ -79,6 +79,7 @@ __all__ = [
     "FetchError",
     "Field",
     "Filtered",
+    "Hashing",
     "InvalidEventPayload",
     "Item",
     "Judgement",
@@ -110,6 +111,7 @@ __all__ = [
     "digest",
     "fault_of_status",
     "hashed",
+    "hasher",
     "header_problem",
     "hmac_signature",
     "normalise",

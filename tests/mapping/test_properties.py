@@ -167,6 +167,7 @@ JUNK = st.recursive(
 
 
 @settings(max_examples=300)
+@example({"@arrayPath": []}, {})
 @given(JUNK, JUNK)
 def test_any_json_is_a_mapping_or_is_refused_and_maps_any_json_or_says_why_not(mapping: Any, event: Any) -> None:
     for node in (mapping, [mapping], {"a": [mapping]}):  # in a list nothing is checked beforehand
