@@ -147,7 +147,7 @@ function healthOf(live) {
   const both = (times) => `${milliseconds(times.p50)} / ${milliseconds(times.p99)}`;
   const { breaker, limiter } = live;
   return [
-    facts("Latency, p50 / p99", [["accepted to outcome", both(live.latency_ms)], ["waiting for its turn", both(live.queue_ms)],
+    facts("Latency, p50 / p99", [["accepted to outcome", both(live.latency_ms)], ["in the queue", both(live.queue_ms)],
       ["the receiver's answer", both(live.attempt_ms)], ["event's own time to delivery", both(live.event_to_delivered_ms)]]),
     facts("Attempts", [["in all", count(live.attempts)], ["repeated", count(live.retried)],
       ...Object.entries(live.failed).map(([reason, number]) => [why(reason), count(number)]),
