@@ -133,3 +133,11 @@ async def test_bytes_that_are_no_http_disturb_nobody(folder, desk, looks) -> Non
             await stream.send(b"\x16\x03\x01 hello\r\n\r\n")
             assert (await stream.receive()).startswith(b"HTTP/1.1 400 ")
         assert await ask(folder, "GET", "/livez") == (200, {"live": True})
+
+
+async def test_a_number_that_no_journal_can_keep_is_the_requests_fault(folder, desk, looks) -> None:
+    desk.raises = OverflowError("Python int too large to convert to SQLite INTEGER")
+    async with serve_admin(desk, looks, folder):
+        code, body = await ask(folder, "GET", f"/admin/v1/letters/{2**70}")
+    assert (code, body["error"]["code"]) == (400, "bad_request")
+    assert body["error"]["message"] == "a number is larger than any that can be kept"

@@ -53,6 +53,25 @@ def test_a_replay_with_a_bad_condition_says_where_it_is_wrong(open_page) -> None
     expect(page.get_by_role("button", name="Replay")).to_be_disabled()
 
 
+def test_dead_letters_are_replayed_as_a_mapping_makes_them(running: Running, open_page) -> None:
+    running.submit(*(an_event("Spoilt", f"m-spoilt-{number}") | {"properties": {"bad": 1}} for number in range(2)))
+    until(lambda: running.engine.statistics().destinations["picky"].dead_lettered >= 2)
+    page = open_page("#/letters?destination=picky", refused=True)
+    page.get_by_label("Event, in FQL").fill('event = "Spoilt"')
+    page.get_by_role("button", name="Find").click()
+    page.get_by_text("How they are sent again").click()
+    mapping = page.get_by_label("As a mapping makes them")
+    mapping.fill('{"type": ')
+    page.get_by_role("button", name="Dry run").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    mapping.fill('{"type": "track", "event": "Mended", "userId": {"@path": "$.userId"}}')
+    page.get_by_label("Events a second").fill("100")
+    page.get_by_role("button", name="Replay all 2").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay").click()
+    expect(page.get_by_role("main")).to_contain_text("picky: 2 are sent again.")
+    until(lambda: sum(one["event"] == "Mended" for one in running.receiver.seen.get("/picky", [])) == 2)
+
+
 @pytest.fixture
 def from_file(tmp_path: Path) -> Iterator[Running]:
     """An engine whose configuration is a file, with a destination that is taken away."""
@@ -121,7 +140,11 @@ def test_what_is_parked_is_shown_with_its_next_try(running: Running, open_page) 
     parked = page.get_by_role("region", name="Parked for a later try")
     expect(parked).to_contain_text("track: Signed Up")
     expect(parked).to_contain_text("the receiver answered 500")
-    parked.get_by_role("link", name="m-sick-0").click()
+    link = parked.get_by_role("link", name="m-sick-0")
+    link.focus()
+    page.wait_for_timeout(2500)  # it has looked again
+    expect(link).to_be_focused()
+    link.click()
     expect(page.locator("li.story", has=page.get_by_role("link", name="sickly"))).to_contain_text("parked")
 
 

@@ -206,6 +206,34 @@ def test_axe_is_there(browser: Any) -> None:
         pytest.skip("accessibility is not looked at: no axe-core here (cd tests/console && npm install)")
 
 
+def test_without_a_journal_every_page_says_what_there_is(open_page) -> None:
+    def config(port: int) -> str:
+        hook = f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "http://127.0.0.1:{port}/all" }}\n'
+        return f'[engine]\ndurability = "memory"\n[admin]\nlisten = "127.0.0.1:0"\n{hook}'
+
+    running = Running(config).start()
+    try:
+        running.submit(an_event("Signed Up", "m-1"))
+        page = open_page(url=running.url, refused=True)  # the life of an event is nothing that is there
+        for place, told in WITHOUT_JOURNAL.items():
+            page.goto(running.url + place)
+            expect(page.get_by_role("main")).to_contain_text(told)
+    finally:
+        running.stop()
+
+
+WITHOUT_JOURNAL = {
+    "#/destinations/hook": "What becomes of its events",
+    "#/events": "there is none yet, or no journal",
+    "#/events/m-1": 'there is no journal, as durability = "memory" has it',
+    "#/tail": "latest 1 attempts",
+    "#/letters": "There are none: nothing was given up.",
+    "#/replays": "There is no journal (durability is memory)",
+    "#/tester": "Choose an event",
+    "#/configuration": "memory: there is none",
+}
+
+
 def test_two_hundred_destinations_are_painted_within_a_second(browser: Any, tmp_path: Path, open_page) -> None:
     def config(port: int) -> str:
         many = "".join(

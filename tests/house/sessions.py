@@ -64,7 +64,7 @@ def sessions_of(blocks: Sequence[Block]) -> list[tuple[str, str]]:
 
 @contextmanager
 def a_receiver() -> Iterator[tuple[str, list[Received]]]:
-    """The address of a receiver that answers 200, and what it got."""
+    """The address of a receiver, and what it got. It answers 200; at `/refuse` 400, and at `/picky` to what has no locale."""
     got: list[Received] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,9 +74,12 @@ def a_receiver() -> Iterator[tuple[str, list[Received]]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             plain = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
             got.append(Received(self.path, self.headers["Authorization"], plain))
-            self.send_response(400 if "refuse" in self.path else 200)
-            self.send_header("Content-Length", "0")
+            is_refused = "refuse" in self.path or ("picky" in self.path and b'"locale"' not in plain)
+            self.send_response(400 if is_refused else 200)
+            said = b"locale is missing" if is_refused else b""
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
+            self.wfile.write(said)
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""

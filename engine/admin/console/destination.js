@@ -3,7 +3,7 @@
 import { get, path, send } from "/api.js";
 import { chart, minutesOf, perSecond } from "/chart.js";
 import { delivery } from "/deliveries.js";
-import { code, h, problem, replace, table } from "/dom.js";
+import { code, h, problem, renew, replace, table } from "/dom.js";
 import { every } from "/looking.js";
 import { badge, compact, count, event, isFailing, milliseconds, percent, rate, seconds, summary, time, why, word } from "/words.js";
 
@@ -17,6 +17,7 @@ export async function destination(main, [name], query, signal) {
   const reason = h("div");
   const button = h("button", { type: "button", class: "main changes", onclick: () => turn() });
   const funnelPart = h("div");
+  const gaps = h("div");
   const charts = h("div", { class: "charts" });
   const health = h("div", { class: "grid" });
   const recent = h("div", { class: "list" });
@@ -50,10 +51,12 @@ export async function destination(main, [name], query, signal) {
       replace(state, badge(live.state));
     }
     replace(reason, isFailing(live) && !live.reason ? h("p", { class: "problem" }, `Most of what was tried in the last minute failed. The latest reason: ${why(lastReason(attempts.deliveries)) || "see below"}.`) : null, live.reason ? h("p", { class: "problem" }, `Held because ${why(live.reason)}. It is tried once a minute, and goes on by itself when that succeeds or its settings change.`) : null);
-    replace(funnelPart, funnel(live), gapsOf(row.gaps));
+    replace(funnelPart, funnel(live));
+    renew(gaps, row.gaps, () => gapsOf(row.gaps));
     replace(health, healthOf(live));
     trends(charts, row.trend);
-    replace(waiting, live.parked ? section("Parked for a later try", parkedOf(await get(`${where}/parked`, { limit: SHOWN }, signal), live.parked)) : null);
+    const { parked } = live.parked ? await get(`${where}/parked`, { limit: SHOWN }, signal) : { parked: [] };
+    renew(waiting, [parked, live.parked], () => (parked.length ? section("Parked for a later try", parkedOf(parked, live.parked)) : null));
     const latest = `${failed} ${attempts.deliveries.map((each) => each.id).join(" ")}`;
     if (latest !== newest && !recent.contains(document.activeElement)) {
       newest = latest;
@@ -74,7 +77,7 @@ export async function destination(main, [name], query, signal) {
         h("a", { class: "button", href: `#/tail?destination=${encodeURIComponent(name)}` }, "Tail"),
         h("a", { class: "button", href: `#/letters?destination=${encodeURIComponent(name)}` }, "Dead letters"))),
     trouble, reason,
-    section("What becomes of its events", funnelPart),
+    section("What becomes of its events", funnelPart, gaps),
     charts,
     section("How it does", health),
     waiting,
@@ -121,7 +124,7 @@ function gapsOf(gaps) {
     h("ul", { class: "inside" }, gaps.map(([first, last, reason, at]) => h("li", {}, `number ${count(first)} to ${count(last)}: ${reason} `, time(at)))));
 }
 
-function parkedOf({ parked }, total) {
+function parkedOf(parked, total) {
   return [
     table("Parked events, in order", ["Event", "Tried", "Why", "Next try"], parked.map((one) => {
       const known = event(one.line);
@@ -147,7 +150,7 @@ function healthOf(live) {
   const both = (times) => `${milliseconds(times.p50)} / ${milliseconds(times.p99)}`;
   const { breaker, limiter } = live;
   return [
-    facts("Latency, p50 / p99", [["accepted to outcome", both(live.latency_ms)], ["waiting for its turn", both(live.queue_ms)],
+    facts("Latency, p50 / p99", [["accepted to outcome", both(live.latency_ms)], ["in the queue", both(live.queue_ms)],
       ["the receiver's answer", both(live.attempt_ms)], ["event's own time to delivery", both(live.event_to_delivered_ms)]]),
     facts("Attempts", [["in all", count(live.attempts)], ["repeated", count(live.retried)],
       ...Object.entries(live.failed).map(([reason, number]) => [why(reason), count(number)]),

@@ -25,6 +25,16 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
+// What is looked at again and again is made anew only when it says something else: focus and what is open stay.
+const shown = new WeakMap();
+
+export function renew(parent, what, make) {
+  const key = JSON.stringify(what);
+  if (shown.get(parent) === key) return;
+  shown.set(parent, key);
+  replace(parent, make());
+}
+
 // Asks before something that cannot be undone, or that others will notice.
 export function confirmed(question, yes) {
   return new Promise((resolve) => {

@@ -5,6 +5,7 @@ import { code, confirmed, h, problem, replace, table } from "/dom.js";
 import { count, event as read, summary, time, why } from "/words.js";
 
 const SHOWN = 100;
+const MERGED = '{"@merge": {"direction": "right", "objects": [{"@path": "$."}, {"context": {"locale": "de-DE"}}]}}';
 const SINCE = [["", "any time"], ["3600", "the last hour"], ["86400", "the last day"], ["604800", "the last week"]];
 
 export async function letters(main, parts, query, signal) {
@@ -23,6 +24,7 @@ async function many(main, query, signal) {
   reason.value = query.get("reason") ?? "";
   const result = h("div");
   const said = h("div", { role: "status" });
+  const how = howTheyAreSent();
 
   function asked() {
     const limits = { destination: of.value, reason: reason.value.trim(), where: where.value.trim(), since: since.value ? Date.now() / 1000 - Number(since.value) : "" };
@@ -33,7 +35,7 @@ async function many(main, query, signal) {
     try {
       const [found, tally] = await Promise.all([get("letters", { ...asked(), limit: SHOWN }, signal), get("letters/count", asked(), signal)]);
       const total = tally.counts.reduce((sum, each) => sum + each.count, 0);
-      replace(result, found.letters.length ? chosen(found.letters, total, asked(), said, look) : h("p", { class: "quiet" }, "No dead letter is like that."));
+      replace(result, found.letters.length ? chosen(found.letters, total, asked(), how.asked, said, look) : h("p", { class: "quiet" }, "No dead letter is like that."));
     } catch (error) {
       if (signal.aborted) return;
       replace(result, problem(error));
@@ -53,10 +55,21 @@ async function many(main, query, signal) {
       h("p", { class: "twice" }, h("label", { for: "where" }, "Event, in FQL"), where),
       h("p", {}, h("label", { for: "since" }, "Given up in"), since),
       h("p", { class: "buttons block" }, h("button", { class: "main" }, "Find"), h("span", { class: "quiet", id: "where-help" }, "All conditions must hold."))),
-    said, result);
+    how.element, said, result);
 }
 
-function chosen(found, total, asked, said, look) {
+// How fast, and as what: for faults in the events themselves.
+function howTheyAreSent() {
+  const rate = h("input", { id: "rate", type: "number", min: "0.1", step: "any", placeholder: "as fast as they are taken" });
+  const mapping = h("textarea", { id: "mapping", class: "mono", rows: "4", spellcheck: "false", placeholder: MERGED, "aria-describedby": "mapping-help" });
+  const element = h("details", { class: "changes" }, h("summary", {}, "How they are sent again"), h("div", { class: "inside form" },
+    h("p", {}, h("label", { for: "rate" }, "Events a second"), rate),
+    h("p", { class: "block" }, h("label", { for: "mapping" }, "As a mapping makes them"), mapping,
+      h("small", { class: "quiet", id: "mapping-help" }, "Empty: as they are. What is not in the mapping is not sent, so most begin with the event as it is; where it makes no event, the dead letter stays."))));
+  return { element, asked: () => ({ rate: rate.value ? Number(rate.value) : null, mapping: mapping.value.trim() }) };
+}
+
+function chosen(found, total, asked, how, said, look) {
   const boxes = found.map((letter) => h("input", { type: "checkbox", value: String(letter.id), "aria-label": `Dead letter ${letter.id}`, onchange: () => tell() }));
   const all = h("input", { type: "checkbox", id: "all", onchange: () => { boxes.forEach((box) => { box.checked = all.checked; }); tell(); } });
   const number = h("span");
@@ -85,7 +98,7 @@ function chosen(found, total, asked, said, look) {
     if (!dry_run && !(await confirmed(`Send ${ids().length || total} dead letters again to ${jobs.map((job) => job.destination).join(", ")}?`, "Replay"))) return;
     try {
       const done = [];
-      for (const job of jobs) done.push([job.destination, await send("POST", "replays", { replay: { destination: job.destination, kind: "dead", query: job }, dry_run })]);
+      for (const job of jobs) done.push([job.destination, await send("POST", "replays", { replay: { destination: job.destination, kind: "dead", query: job, ...how() }, dry_run })]);
       replace(said, h("p", { class: "told" }, done.map(([name, { events }]) => `${name}: ${count(events)} ${dry_run ? "would be sent again" : "are sent again"}. `)));
       if (!dry_run) setTimeout(look, 600);
     } catch (error) {

@@ -1,7 +1,7 @@
 // Events of the journal, sent to one destination again: chosen by time and condition, counted first. And what is being sent again now.
 
 import { get, send } from "/api.js";
-import { confirmed, h, problem, replace, table } from "/dom.js";
+import { confirmed, h, problem, renew, replace, table } from "/dom.js";
 import { every } from "/looking.js";
 import { count, rate as perSecond, time } from "/words.js";
 
@@ -15,7 +15,10 @@ export async function replays(main, parts, query, signal) {
     replace(main, title(), h("p", { class: "card" }, "There is no journal (durability is memory), so nothing is kept that could be sent again."));
     return;
   }
-  await every(LOOK_MS, async () => replace(running, listOf((await get("replays", {}, signal)).replays)), signal);
+  await every(LOOK_MS, async () => {
+    const { replays: jobs } = await get("replays", {}, signal);
+    renew(running, jobs, () => listOf(jobs));
+  }, signal);
   replace(main, title(),
     h("p", { class: "quiet" }, "The journal keeps events after they were delivered. They are sent in their order, to one destination alone, through its trigger, consent and sampling as they are now. Dead letters have ",
       h("a", { href: "#/letters" }, "a page of their own"), "."),

@@ -13,7 +13,7 @@ export async function tester(main, parts, query, signal) {
   const sample = h("select", { id: "sample", onchange: () => choose() },
     h("optgroup", { label: "Samples" }, Object.keys(samples).map((name) => h("option", { value: name }, name))),
     h("optgroup", { label: "The latest events" }, stored.map((event, at) => h("option", { value: `#${at}` }, `${summary(event)} (${event?.messageId ?? "no id"})`))));
-  const area = h("textarea", { id: "event", class: "mono", rows: "16", spellcheck: "false" });
+  const area = h("textarea", { id: "event", class: "mono", rows: "27", spellcheck: "false" });
   const trigger = h("input", { id: "trigger", class: "mono", autocomplete: "off", spellcheck: "false" });
   const mapping = h("textarea", { id: "mapping", class: "mono", rows: "12", spellcheck: "false", "aria-describedby": "mapping-help" });
   const editing = h("fieldset", { class: "card" });

@@ -21,7 +21,8 @@ export function milliseconds(ms) {
 export function seconds(s) {
   if (s < 1) return s > 0 ? `${Math.round(s * 1000)} ms` : "0 s";
   if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.round(s)} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+  if (s < 600) return `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
@@ -85,13 +86,23 @@ const REASONS = {
   no_action: "none of its actions wants the event",
   integrations: "the event's integrations object says no",
   consent: "the user has not granted a consent category that it needs",
-  sources: "it takes no events from this source",
+  source: "it takes no events from this source",
+  undecodable: "part of the event cannot be read",
   disabled: "it is switched off (enabled = false)",
   enabled: "it is switched off (enabled = false)",
   sampling: "it gets a sample of the events, and this is not in it",
   not_supported: "the destination has no use for this type of event",
   timeout: "the receiver did not answer in time",
-  connect: "nobody answers there",
+  connect_refused: "nobody listens there",
+  connect_timeout: "no connection came about in time",
+  unreachable: "there is no way there",
+  unknown_host: "no such host is known",
+  resolver: "the name server does not answer",
+  reset: "the connection broke off",
+  tls: "its certificate is not trusted, or TLS failed otherwise",
+  proxy: "the proxy cannot be reached, or reaches nobody",
+  protocol: "what was answered is no HTTP",
+  address_refused: "the guard on addresses does not let it go there",
 };
 
 export function why(reason) {
