@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -127,6 +127,12 @@ def ask_engine(place: Place, question: Callable[[RemoteDesk], Awaitable[T]]) -> 
             return await question(desk)
 
     return _run(place, main)
+
+
+def look_on(place: Place, question: Callable[[RemoteDesk], Awaitable[None]]) -> None:
+    """As `ask_engine`, for what goes on until the engine ends or somebody presses Ctrl-C: neither is an error, once it has begun."""
+    with suppress(KeyboardInterrupt):
+        ask_engine(place, question)
 
 
 def _run(place: Place, main: Callable[[], Awaitable[T]]) -> T:

@@ -14,6 +14,7 @@ from ..journal.remapping import mapping_of
 from . import exits
 from .check import counted
 from .desk import Place, ask, journal_options, place_of
+from .options import asked
 from .telling import MomentType, RateType, as_json, columns, letter_of, moment
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -197,14 +198,14 @@ def begun(destination: str, id_: int, events: str) -> str:
 
 @dlq_command.command("purge")
 @filters
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask, at a terminal either.")
 @journal_options
 def purge_command(yes: bool, configs: tuple[str, ...], data_dir: str | None, **conditions: Any) -> None:
     """Deletes dead letters for good. `export` keeps a copy."""
     place, query = place_of(configs, data_dir), query_of(**conditions)
     if not yes:
         found = sum(one.count for one in ask(place, lambda desk: desk.count(query)))
-        click.confirm(f"Delete {counted(found, 'dead letter')} for good?", abort=True, err=True)
+        asked(f"Delete {counted(found, 'dead letter')} for good?")
     click.echo(f"{counted(ask(place, lambda desk: desk.purge(query)), 'dead letter')} deleted", err=True)
 
 

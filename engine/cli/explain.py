@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import click
 
 from ..journal.desk import Life, Story
 from ..journal.records import Attempt
 from . import exits
-from .desk import ask, journal_options, place_of
+from .desk import Place, ask, journal_options, place_of
 from .telling import as_json, moment
 
 _TEXTS = {
@@ -42,7 +40,7 @@ def explain_command(
     if form == "json":
         click.echo(as_json(lives))
     else:
-        click.echo("\n\n".join(_life(life, message_id, place.owners) for life in lives) or _unheard(message_id))
+        click.echo("\n\n".join(_life(life, message_id, place) for life in lives) or _unheard(message_id))
     if not lives:
         ctx.exit(exits.INCOMPLETE)
 
@@ -51,15 +49,17 @@ def _unheard(message_id: str) -> str:
     return f"{message_id}: not in this journal: it was never accepted, or it is older than what is kept"
 
 
-def _life(life: Life, asked: str, owners: Mapping[str, str]) -> str:
+def _life(life: Life, asked: str, place: Place) -> str:
     where = f" from {life.source}" if life.source else ""
     lines = [
         f"{life.message_id or asked}, event {life.number}",
         f"  {moment(life.received)}  received{where}, and stored",
     ]
     for story in life.stories:
-        owner = f" (owner: {owners[story.destination]})" if story.destination in owners else ""
-        lines += [f"  {story.destination}{owner}: {_state(story)}", *(f"    {line}" for line in _happened(story))]
+        owner = f" (owner: {place.owners[story.destination]})" if story.destination in place.owners else ""
+        is_gone = place.known and story.destination not in place.known and story.state in ("pending", "parked")
+        gone = "not configured any more; if it comes back: " if is_gone else ""
+        lines += [f"  {story.destination}{owner}: {gone}{_state(story)}", *(f"    {line}" for line in _happened(story))]
     return "\n".join(lines)
 
 

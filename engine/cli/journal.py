@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -15,6 +17,7 @@ from ..journal.untouched import locked, untouched
 from . import exits
 from .check import counted
 from .desk import Refused, journal_options, place_of
+from .options import expect_stdout
 
 
 @click.group("journal")
@@ -44,29 +47,47 @@ def verify_command(ctx: click.Context, configs: tuple[str, ...], data_dir: str |
 
 
 @journal_command.command("salvage")
-@click.argument("folder", metavar="FROM_DIR", type=click.Path(path_type=Path))
-@click.argument("target", metavar="TO_FILE", type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[FROM_DIR] [TO_FILE]", nargs=-1)
+@journal_options
 @click.pass_context
-def salvage_command(ctx: click.Context, folder: Path, target: Path) -> None:
+def salvage_command(ctx: click.Context, paths: tuple[str, ...], configs: tuple[str, ...], data_dir: str | None) -> None:
     """Writes every event that can be read from the journal in FROM_DIR to the new file TO_FILE: NDJSON, in the order they came in.
+
+    Without FROM_DIR it is the journal of the configuration, or of --data-dir; without TO_FILE, or with -, standard output is written to.
 
     Nothing in FROM_DIR is changed, and no event comes out altered. Events that were delivered may be among them: `doorstep run --from
     TO_FILE` sends all of them, to each destination. Numbers that are not there are named on stderr; the exit code is then 3.
     """
+    named = [*paths] if data_dir is None and not configs else ["", *paths]
+    if len(named) > 2:
+        raise click.UsageError("one journal, and one file to write to", ctx)
+    source, target = (*named, "", "")[:2]
+    folder = Path(source) if source else place_of(configs, data_dir).folder
     _expect_journal(folder)
     with locked(folder):
         try:
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+            with _opened(target) as out:
                 rescued = salvage(folder, out)
                 out.flush()
-                os.fsync(out.fileno())
+                if target not in ("", "-"):
+                    os.fsync(out.fileno())
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            raise Refused(f"{target} cannot be written: {error.strerror}") from error
+            raise Refused(f"{target or 'standard output'} cannot be written: {error.strerror}") from error
     for first, last in rescued.missing:
         click.echo(f"missing: {first}" if first == last else f"missing: {first} to {last}", err=True)
     click.echo(f"{counted(rescued.events, 'event')} rescued, {rescued.from_pages} of them page by page", err=True)
     if rescued.missing:
         ctx.exit(exits.INCOMPLETE)
+
+
+def _opened(target: str) -> AbstractContextManager[BinaryIO]:
+    """A new file, for its owner alone; standard output, where there is no name."""
+    if target in ("", "-"):
+        expect_stdout()
+        return nullcontext(click.get_binary_stream("stdout"))
+    return open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _expect_journal(folder: Path) -> None:

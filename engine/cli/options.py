@@ -69,6 +69,12 @@ def config_paths(given: tuple[str, ...]) -> list[str]:
     raise ConfigError([Problem("", message)])
 
 
+def asked(question: str) -> None:
+    """Lets people think again. Only they are asked: a script has no answer, and has said what it wants. Raises click.Abort."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        click.confirm(question, abort=True, err=True)
+
+
 def expect_stdout() -> None:
     """For commands whose only result is printed. Raises click.ClickException where whoever started us had closed it."""
     if sys.stdout is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -13,9 +14,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from ..admin.client import RemoteDesk
+from ..admin.client import NotRunning, RemoteDesk
 from ..units import format_duration, format_size
-from .desk import ask_engine, journal_options, place_of
+from .desk import journal_options, look_on, place_of
 from .tables import console_on, headline_of, milliseconds, state_text
 from .telling import as_json
 
@@ -34,23 +35,29 @@ def status_command(watch: bool, form: str, configs: tuple[str, ...], data_dir: s
     console = console_on(sys.stdout)
 
     async def show(desk: RemoteDesk) -> None:
+        first = await desk.status()
         if not watch:
-            _print(console, await desk.status(), form)
-        elif form == "text" and console.is_terminal:
-            await _watch_live(console, desk)
-        else:
-            while True:
-                _print(console, await desk.status(), form)
-                await anyio.sleep(EVERY_S)
+            _print(console, first, form)
+            return
+        with suppress(NotRunning):
+            if form == "text" and console.is_terminal:
+                await _watch_live(console, desk)
+            else:
+                await _watch(lambda report: _print(console, report, form), desk)
+        click.echo("the engine has ended", err=True)
 
-    ask_engine(place_of(configs, data_dir), show)
+    look_on(place_of(configs, data_dir), show)
 
 
 async def _watch_live(console: Console, desk: RemoteDesk) -> None:
     with Live(console=console, auto_refresh=False) as live:
-        while True:
-            live.update(picture(await desk.status()), refresh=True)
-            await anyio.sleep(EVERY_S)
+        await _watch(lambda report: live.update(picture(report), refresh=True), desk)
+
+
+async def _watch(show: Callable[[Mapping[str, Any]], None], desk: RemoteDesk) -> None:
+    while True:
+        show(await desk.status())
+        await anyio.sleep(EVERY_S)
 
 
 def _print(console: Console, report: Mapping[str, Any], form: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from ..admin.client import RemoteDesk
 from ..telemetry import Delivery, Missed
-from .desk import ask_engine, journal_options, place_of
+from .desk import journal_options, look_on, place_of
 from .telling import as_json, moment
 
 SAID_CHARS = 200
@@ -49,7 +49,7 @@ def tail_command(
                 say(delivery)
         click.echo("the engine has ended", err=True)
 
-    ask_engine(place_of(configs, data_dir), show)
+    look_on(place_of(configs, data_dir), show)
 
 
 def _told(heard: Delivery | Missed, *, bodies: bool) -> str:

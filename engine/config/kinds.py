@@ -123,6 +123,8 @@ def bounds_of(type_: inspect.Type) -> dict[str, Any]:
 
 def seen(type_: inspect.Type, value: Any) -> str:
     """`value` in words. Itself only where no secret can be meant: where a number, a choice or a quantity belongs."""
+    if value == "":
+        return '""'
     short = isinstance(value, str | int | float) and len(str(value)) <= 40
     quantity = isinstance(type_, inspect.CustomType) and type_.cls is not Secret
     if short and (quantity or isinstance(type_, _SHOWN_FOR)):

@@ -14,7 +14,11 @@ from ..secret import Secret
 from ..settings import A_FILE, Duration, Settings, Size
 from ..units import parse_duration, parse_rate
 
-_NAME = Meta(description="Source of its events: shown in explain, and what destinations choose by.", examples=["shop"])
+_NAME = Meta(
+    description="Source of its events: shown in explain, and what destinations choose by.",
+    min_length=1,
+    examples=["shop"],
+)
 _ACK = Meta(
     description='Answer {"ack": n} lines: the first n lines of this connection are dealt with.', examples=[True]
 )

@@ -51,7 +51,9 @@ class CompiledMapping:
 
 
 def compile_mapping(mapping: Any) -> CompiledMapping:
-    """`mapping` as a function. Raises MappingError, with everything that is wrong with it."""
+    """`mapping` as a function; it may also be a text, as it was exported: JSON. Raises MappingError, with everything that is wrong."""
+    if isinstance(mapping, str):
+        mapping = _parsed(mapping)
     root = unwrapped(mapping)
     problems = validate_mapping(root)
     if problems:
@@ -60,6 +62,13 @@ def compile_mapping(mapping: Any) -> CompiledMapping:
     warnings: list[Problem] = []
     code = Scope(_COMPILERS, reads, warnings, (), False).compile(root)
     return CompiledMapping(_closed(code), least(reads), tuple(warnings), version_of(mapping))
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise MappingError([Problem("", f"a mapping as text is an object of JSON: {error}")]) from error
 
 
 def validate_mapping(mapping: Any) -> list[Problem]:

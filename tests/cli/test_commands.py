@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import doorstep.engine as engine
@@ -19,6 +20,14 @@ def test_the_version_is_printed(doorstep_cli):
     done = doorstep_cli("--version")
     assert done.returncode == 0
     assert re.fullmatch(rb"doorstep \S.*\n", done.stdout)
+
+
+def test_the_command_is_a_module_too(environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "doorstep", "--version"], env=environment, capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"doorstep ")
 
 
 def test_the_version_costs_no_import_of_the_engine(doorstep_cli):

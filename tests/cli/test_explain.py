@@ -51,3 +51,15 @@ def test_an_event_that_never_came_is_told_so_with_3(doorstep_cli, invoke, events
     )
     empty = invoke("explain", "nobody", "--format", "json")
     assert (empty.exit_code, empty.stdout) == (3, "[]\n")
+
+
+def test_a_destination_that_was_taken_out_is_told_to_be_no_more(doorstep_cli, invoke, refusing, events, write_config):
+    out = '[destinations.out]\ntype = "console"\n'
+    write_config(f'{out}[destinations.down]\ntype = "webhook"\nsettings = {{ url = "{refusing}" }}\n')
+    assert doorstep_cli("run", "--drain-timeout", "0.2s", input=events(1)[0]).returncode == 75
+    write_config(out)
+    told = invoke("explain", "m-0").stdout.splitlines()
+    assert "  down: not configured any more; if it comes back: pending: it has not been delivered yet" in [
+        line.split(" (settings")[0] for line in told
+    ]
+    assert "not configured" not in invoke("explain", "m-0", "--data-dir", "doorstep-data").stdout

@@ -49,6 +49,22 @@ def test_all_of_a_whole_journal_comes_out_for_its_owner_alone(invoke, lines, tmp
     assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["-c", "doorstep.toml"], ["--data-dir", "doorstep-data", "-"], ["doorstep-data"], ["doorstep-data", "-"]],
+)
+def test_without_a_file_it_comes_out_on_standard_output_from_the_journal_that_is_meant(doorstep_cli, lines, arguments):
+    done = doorstep_cli("journal", "salvage", *arguments)
+    assert (done.returncode, done.stderr) == (0, b"500 events rescued, 0 of them page by page\n")
+    assert done.stdout.splitlines() == lines
+
+
+def test_more_names_than_two_are_a_slip(invoke, lines):
+    done = invoke("journal", "salvage", "doorstep-data", "a", "b")
+    assert done.exit_code == 2
+    assert "one journal, and one file to write to" in done.stderr
+
+
 def test_a_file_that_is_there_is_not_overwritten(invoke, lines, tmp_path):
     (tmp_path / "mine").write_text("precious")
     done = invoke("journal", "salvage", "doorstep-data", "mine")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+
 import pytest
 
 TWO = '[destinations.out]\ntype = "console"\n[destinations.late]\ntype = "console"\n'
@@ -71,16 +75,38 @@ def test_a_pause_holds_through_the_next_run_until_it_ends(doorstep_cli, invoke, 
 
 
 @pytest.mark.usefixtures("ran")
-def test_only_what_is_not_configured_is_forgotten_and_only_after_a_yes(invoke, write_config):
+def test_only_what_is_not_configured_is_forgotten(invoke, write_config):
     configured = invoke("forget", "out", "--yes")
     assert (configured.exit_code, configured.stderr) == (
         2,
         "Error: out is configured: take it out of the configuration first\n",
     )
     write_config(TWO.replace("out", "other"))
-    assert invoke("forget", "out").exit_code == 1
-    assert invoke("forget", "out", "--yes").stderr == "out is forgotten\n"
-    assert invoke("forget", "out", "--yes").exit_code == 3
+    assert invoke("forget", "out").stderr == "out is forgotten\n"
+    assert invoke("forget", "out").exit_code == 3
+
+
+@pytest.mark.parametrize(("typed", "code", "last"), [(b"n\n", 1, "Aborted!"), (b"y\n", 0, "out is forgotten")])
+@pytest.mark.usefixtures("ran")
+def test_who_sits_at_a_terminal_may_think_again(command, environment, write_config, tmp_path, typed, code, last):
+    write_config(TWO.replace("out", "other"))
+    terminal, stdin = pty.openpty()
+    os.write(terminal, typed)
+    done = subprocess.run(
+        [*command, "forget", "out"],
+        stdin=stdin,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment,
+        timeout=30,
+        check=False,
+    )
+    os.close(stdin)
+    os.close(terminal)
+    assert done.returncode == code
+    said = done.stderr.decode().split("\n")
+    assert said[0].startswith("Forget out, with its events that wait for another try? [y/N]: ")
+    assert last in done.stderr.decode()
 
 
 def test_a_run_without_input_sends_all_of_what_was_asked_for_before_it_ends(

@@ -236,6 +236,22 @@ def test_deliveries_are_shown_as_they_happen_until_the_engine_ends(tail, events)
     assert engine.end()[0] == 0
 
 
+@pytest.mark.parametrize("command", [["tail", "good"], ["status", "--watch", "--format", "json"]])
+@pytest.mark.usefixtures("configured")
+def test_looking_on_ends_with_ctrl_c_and_with_the_engine_and_neither_is_an_error(start, events, settled, command):
+    engine = start("run")
+    engine.send(events(2))
+    settled(lambda status: status["destinations"]["good"]["delivered"] == 2)
+    one, other = start(*command), start(*command)
+    one.wait_until_shown("good")
+    other.wait_until_shown("good")
+    one.signal(signal.SIGINT)
+    assert (one.end()[0], one.said) == (0, "")
+    engine.signal(signal.SIGTERM)
+    assert engine.end()[0] == 0
+    assert (other.end()[0], other.said) == (0, "the engine has ended\n")
+
+
 @pytest.mark.usefixtures("configured")
 def test_past_deliveries_are_shown_as_json(start, events, settled, invoke):
     engine = start("run")
