@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -86,7 +87,7 @@ def _opened(target: str) -> AbstractContextManager[BinaryIO]:
     """A new file, for its owner alone; standard output, where there is no name."""
     if target in ("", "-"):
         expect_stdout()
-        return nullcontext(click.get_binary_stream("stdout"))
+        return nullcontext(sys.stdout.buffer)
     return open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
