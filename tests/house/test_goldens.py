@@ -95,8 +95,8 @@ class Shown(msgspec.Struct):
 
 @cache
 def suites(name: str) -> tuple[type[ActionConformance], ...]:
-    """The conformance classes in a destination's own tests."""
-    module = importlib.import_module(f"doorstep.destinations.{name}.test_{name}")
+    """The conformance classes in a destination's own tests, which are in the checkout only: a wheel has none."""
+    module = importlib.import_module(f"destinations.{name}.test_{name}")
     return tuple(
         kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, ActionConformance)
         and hasattr(kind, "destination")
