@@ -106,6 +106,10 @@ USER: Mapping[str, Field] = {
     "page_id": Field(label="Page ID", description="The page that talked to the user."),
     "page_scoped_user_id": Field(label="Page-scoped user ID", description="In Messenger."),
     "ctwa_clid": Field(label="Click to WhatsApp ID", description="From an ad that opens WhatsApp."),
+    "ig_account_id": Field(label="Instagram account ID", description="The account that talked to the user."),
+    "ig_sid": Field(label="Instagram-scoped ID", description="The user's, in Instagram's messages."),
+    "partner_id": Field(label="Partner ID", description="The user's, at a partner of Meta's."),
+    "partner_name": Field(label="Partner", description="Which partner that is."),
 }
 APP_ONLY = ("madid", "anon_id")
 

@@ -270,3 +270,15 @@ async def test_a_write_nobody_waits_for_is_not_gone_on_with(open_sink: OpenSink,
             await sink.write(tracks("a", "b", "c"))
         assert await sink.write(tracks("d")) == DELIVERED
         assert sink.settings.function.module.seen == ["a", "d"]
+
+
+async def test_a_write_given_up_before_the_thread_hears_of_it_is_never_begun(
+    open_sink: OpenSink, tracks: Callable[..., Batch]
+) -> None:
+    text = "seen = []\ndef on_track(event, settings, ctx):\n    seen.append(event.event)\n"
+    async with open_sink(text, limit_s=5) as sink:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await sink.write(tracks("a", "b"))
+        assert await sink.write(tracks("c")) == DELIVERED
+        assert sink.settings.function.module.seen == ["c"]
