@@ -63,6 +63,7 @@ def ids(running: Running, path: str) -> set[str]:
 
 def test_the_overview_adds_up_to_what_the_receiver_has(numbers: Running, open_page: Any) -> None:
     page = open_page(url=numbers.url)
+    page.wait_for_selector("dl.tiles > div")
     tiles = dict(
         page.locator("dl.tiles > div").evaluate_all(
             "all => all.map(one => [one.children[0].textContent, one.children[1].textContent])"
