@@ -11,9 +11,13 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.errors import Fault
-from doorstep.engine.functions import FunctionSink
+from doorstep.engine.functions import FunctionSink, load_function, way_out
+from doorstep.engine.functions.calling import Caller
+from doorstep.engine.functions.finishing import DestinationFinish
+from doorstep.engine.functions.host import Host, Write
 from doorstep.engine.functions.runtime import FunctionStuck
 from doorstep.engine.model import Batch
+from doorstep.engine.net import NetSettings
 from doorstep.engine.sdk import DELIVERED, UNTRIED, Failure, Raised, Rejected, Retry
 
 OpenSink = Callable[..., Any]
@@ -272,13 +276,25 @@ async def test_a_write_nobody_waits_for_is_not_gone_on_with(open_sink: OpenSink,
         assert sink.settings.function.module.seen == ["a", "d"]
 
 
-async def test_a_write_given_up_before_the_thread_hears_of_it_is_never_begun(
-    open_sink: OpenSink, tracks: Callable[..., Batch]
+def test_a_write_given_up_before_the_thread_hears_of_it_is_never_begun(
+    write_function: Callable[[str], str], tracks: Callable[..., Batch]
 ) -> None:
-    text = "seen = []\ndef on_track(event, settings, ctx):\n    seen.append(event.event)\n"
-    async with open_sink(text, limit_s=5) as sink:
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            await sink.write(tracks("a", "b"))
-        assert await sink.write(tracks("c")) == DELIVERED
-        assert sink.settings.function.module.seen == ["c"]
+    settings = load_function(
+        write_function("seen = []\ndef on_track(event, settings, ctx): seen.append(event.event)\n")
+    )()
+    caller = Caller("teams", settings, DestinationFinish())
+    host = Host(caller, calls=1, limit_s=5, open_transport=way_out(NetSettings()))
+    ended = threading.Event()
+    soon: list[Callable[[], object]] = []
+    writes = [
+        Write(tracks(*names).envelopes, whole=False, answer=lambda answer: None) for names in (("a", "b"), ("c",))
+    ]
+    for write in writes:
+        host.offer(write, soon.append)
+    host.post(host.drop, writes[0])
+    [call] = soon
+    call()
+    host.post(lambda: host.loop.call_soon(host.stop))
+    host.start(ended.set)
+    assert ended.wait(5)
+    assert settings.function.module.seen == ["c"]

@@ -11,7 +11,7 @@ from typing import Any
 from doorstep.engine.errors import UnmappableEvent
 from doorstep.engine.mapping.jsontext import json_text
 from doorstep.engine.mapping.rules import Validation
-from doorstep.engine.mapping.values import UNDEFINED, is_falsy, length, number_text, real_type, units
+from doorstep.engine.mapping.values import UNDEFINED, is_falsy, items_in_order, length, number_text, real_type, units
 
 
 def transform(mapping: Any, data: Any, rules: Any) -> Any:
@@ -188,7 +188,7 @@ class Interpreter:
             if not isinstance(value, dict):
                 leaves[name] = value
                 return
-            for key, inner in value.items():
+            for key, inner in items_in_order(value):
                 visit(inner, name + options["separator"] + key if name else key)
 
         visit(self.resolve(options["value"], payload), "")

@@ -109,6 +109,10 @@ MAPPINGS = st.dictionaries(KEYS, NODES, max_size=3) | directives(NODES)
 
 
 NOTHING = {"a": {"@path": "z"}}
+TEXT_OF_NUMBERED_KEYS = {
+    "@json": {"value": {"@flatten": {"value": [{"@path": ""}], "separator": "_"}}, "mode": "encode"}
+}
+"""Keys that are numbers come first where this comes from, and a text shows the order."""
 UNDEFINED_WINS_FROM_WITHIN = {
     "@merge": {"direction": "right", "objects": [{"a": 1}, {"@merge": {"direction": "right", "objects": [NOTHING]}}]}
 }
@@ -133,6 +137,7 @@ def outcome(run: Any, event: Any) -> Any:
 @example(UNDEFINED_WINS_FROM_WITHIN, {})
 @example(UNDEFINED_WINS_FROM_AN_ITEM, {})
 @example({"@arrayPath": [{"@literal": NOTHING}, {"x": {"@path": "."}}]}, {})
+@example(TEXT_OF_NUMBERED_KEYS, {"a": None, "0": None})
 def test_compiled_is_interpreted(mapping: Any, event: dict[str, Any]) -> None:
     try:
         compiled = compile_mapping(mapping)
