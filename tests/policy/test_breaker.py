@@ -73,7 +73,8 @@ class AnyUse(RuleBasedStateMachine):
         self.current = []
         if after is State.OPEN:
             step = 5.0 if before is State.CLOSED else min(60.0, self.opened_for * 2)
-            assert 0.8 * step - 1e-6 <= self.breaker.wait_s(self.now) <= step
+            wait_s = self.breaker.wait_s(self.now)
+            assert 0.8 * step - 1e-6 <= wait_s <= step + 1e-6, "but for what `now + step - now` is rounded by"
             self.opened_for = step
 
     @rule()
