@@ -18,6 +18,7 @@ import msgspec
 from .compiler import children, compile_condition, paths_of
 from .lexer import tokenize
 from .lookup import from_dict
+from .numbers import text_to_number
 from .parser import parse
 from .syntax import AllOf, AnyOf, Call, Compare, Condition, Everything, Keys, Literal, Node, Not, Path, Within
 
@@ -180,10 +181,8 @@ def _literals(node: Node) -> Iterator[Literal]:
 
 
 def _number(literal: Literal) -> float | None:
-    try:
-        return float(literal.text)
-    except ValueError:
-        return None
+    """What it is where numbers are compared: there `true` is 1, and `false` and `null` are 0."""
+    return text_to_number(literal.value) if isinstance(literal.value, str) else float(literal.value or 0)
 
 
 def _hold(atoms: Iterable[Condition], path: Keys, value: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from doorstep.engine.routing import compile_fql, doubts
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NO_DOUBT = [
@@ -114,6 +114,8 @@ events = st.fixed_dictionaries(
 
 
 @given(text=conditions, event=events)
+@example(text="properties.b > true", event={"type": "track", "userId": None, "properties": {"a": None, "b": 5}})
+@example(text='properties.b < "0x10"', event={"type": "track", "userId": None, "properties": {"a": None, "b": 7}})
 @settings(max_examples=400)
 def test_never_and_always_are_never_said_wrongly(text: str, event: dict[str, Any]) -> None:
     predicate = compile_fql(text)
