@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
 
 import pytest
 
@@ -86,11 +89,32 @@ def test_lines_that_are_no_letters_are_named_and_the_others_taken(invoke, tmp_pa
 
 
 @pytest.mark.usefixtures("dead")
-def test_a_purge_asks_and_does_nothing_without_a_yes(invoke):
-    asked = invoke("dlq", "purge")
-    assert asked.exit_code == 1
-    assert "Delete 3 dead letters for good? [y/N]" in asked.stderr
-    assert len(invoke("dlq", "ls", "--each").stdout.splitlines()) == 3
+def test_a_purge_asks_nobody_where_nobody_could_answer(invoke):
+    purged = invoke("dlq", "purge", "--id", 1)
+    assert (purged.exit_code, purged.stderr) == (0, "1 dead letter deleted\n")
+    assert len(invoke("dlq", "ls", "--each").stdout.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("dead")
+@pytest.mark.parametrize(("typed", "code", "left"), [(b"n\n", 1, 3), (b"y\n", 0, 0)])
+def test_a_purge_asks_whoever_sits_at_a_terminal(command, environment, invoke, tmp_path, typed, code, left):
+    terminal, stdin = pty.openpty()
+    os.write(terminal, typed)
+    done = subprocess.run(
+        [*command, "dlq", "purge"],
+        stdin=stdin,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment,
+        timeout=30,
+        check=False,
+    )
+    os.close(stdin)
+    os.close(terminal)
+    assert done.returncode == code
+    assert done.stderr.decode().startswith("Delete 3 dead letters for good? [y/N]: ")
+    listed = invoke("dlq", "ls", "--each").stdout
+    assert listed.count("m-") == left
 
 
 @pytest.mark.usefixtures("dead")
