@@ -43,8 +43,6 @@ LAST_S = 1.0
 """For connections and files to be closed once nothing is delivered any more."""
 STDOUT_LOOK_S = 0.25
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
-_M_ARENA_MAX = -8
-"""glibc's `malloc.h`."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +77,6 @@ class Ended(msgspec.Struct, frozen=True):
 
 def run_on_loop(wanted: Wanted) -> Ended:
     """Runs it on the event loop that the configuration names. Raises ConfigError, with nothing started."""
-    _share_one_heap()
     if wanted.config.engine.backend == "trio":
         return anyio.run(run, wanted, backend="trio")
     return anyio.run(run, wanted, backend="asyncio", backend_options={"use_uvloop": True})
@@ -237,19 +234,9 @@ def _is_pipe(fd: int) -> bool:
 def _tune_collector() -> None:
     """What is there now stays: 4.5 us an event become 3.4, because the collector looks at the few new objects only, and seldom."""
     gc.freeze()
-    _glibc("malloc_trim", 0)  # 2 MiB, of what was used to import
+    with suppress(OSError, AttributeError):  # a libc that is not glibc
+        ctypes.CDLL(None).malloc_trim(0)  # 2 MiB, of what was used to import
     gc.set_threshold(50_000, 50, 100)
-
-
-def _share_one_heap() -> None:
-    """No heap of its own for each thread: they cannot allocate side by side anyway, and each keeps what it once used (6 MiB of 160)."""
-    _glibc("mallopt", _M_ARENA_MAX, 1)
-
-
-def _glibc(function: str, *arguments: int) -> None:
-    """Nothing where libc is another one."""
-    with suppress(OSError, AttributeError):
-        getattr(ctypes.CDLL(None), function)(*arguments)
 
 
 def _allow_descriptors() -> None:

@@ -14,8 +14,9 @@ from ..errors import InvalidEventPayload
 from ..mapping import UNDECODABLE, EventReader
 from ..model.envelope import Envelope
 
-HELD = 4096
-"""Events, a few KiB each: what eight destinations have under way at a time in batches of 500."""
+HELD = 10_240
+"""Events, under a KiB each where a mapping reads six fields. Ten destinations were seen twenty batches of 500 apart: with 4096 each event
+was decoded 2.9 times, with this 1.1 times."""
 
 
 class DecodedEvents:

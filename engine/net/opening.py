@@ -11,12 +11,13 @@ import anyio.to_thread
 import sniffio
 from anyio.lowlevel import RunVar
 
-from .settings import NetSettings
-from .tls import tls_context
+from .settings import NetSettings, TlsSettings
+from .tls import default_context, tls_context
 from .transport import Transport
 
-_ONE_AT_A_TIME: RunVar[anyio.CapacityLimiter] = RunVar("one at a time")
-"""Of an event loop. Two hundred destinations that open together would each read the system's certificates, of which all want the same."""
+_FIRST: RunVar[anyio.Event] = RunVar("the first is open")
+"""Of an event loop. Of two hundred destinations that open together one reads the system's certificates, of which all want the same; the
+others go on together as soon as it has: who begins together decodes events together (`delivery.decoded`)."""
 
 
 async def open_transport(settings: NetSettings) -> Transport:
@@ -27,10 +28,17 @@ async def open_transport(settings: NetSettings) -> Transport:
     """
     load = _load_aiohttp if sniffio.current_async_library() == "asyncio" else _load_httpx
     try:
-        limiter = _ONE_AT_A_TIME.get()
+        first = _FIRST.get()
     except LookupError:
-        _ONE_AT_A_TIME.set(limiter := anyio.CapacityLimiter(1))
-    build = await anyio.to_thread.run_sync(load, settings, limiter=limiter)
+        _FIRST.set(first := anyio.Event())
+    else:
+        await first.wait()
+        if settings.tls == TlsSettings() and default_context.cache_info().currsize:
+            return load(settings)()  # nothing is left to be read
+    try:
+        build = await anyio.to_thread.run_sync(load, settings)
+    finally:
+        first.set()
     return build()
 
 
