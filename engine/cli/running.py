@@ -29,6 +29,7 @@ from ..app import Engine
 from ..catalogue import Catalogue
 from ..config import Config
 from ..ingress import Ingress
+from ..net import preload
 from ..telemetry import Statistics
 from .exits import INTERNAL
 from .inputs import open_inputs, reads_terminal, say_where
@@ -77,9 +78,16 @@ class Ended(msgspec.Struct, frozen=True):
 
 def run_on_loop(wanted: Wanted) -> Ended:
     """Runs it on the event loop that the configuration names. Raises ConfigError, with nothing started."""
+    if _sends_requests(wanted):
+        preload(wanted.config.engine.backend)
     if wanted.config.engine.backend == "trio":
         return anyio.run(run, wanted, backend="trio")
     return anyio.run(run, wanted, backend="asyncio", backend_options={"use_uvloop": True})
+
+
+def _sends_requests(wanted: Wanted) -> bool:
+    found = [wanted.catalogue.load(one.type) for one in wanted.config.destinations.values() if one.enabled]
+    return any(one.kind != "sink" for one in found)
 
 
 async def run(wanted: Wanted) -> Ended:

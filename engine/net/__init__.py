@@ -10,8 +10,16 @@ imports nothing of the engine but `model`, `settings`, `secret` and `errors`.
 
 from __future__ import annotations
 
-from .opening import open_transport
+from .opening import open_transport, preload
 from .settings import NetSettings, NetworkSettings, TlsSettings
 from .transport import Transport, TransportStatistics
 
-__all__ = ["NetSettings", "NetworkSettings", "TlsSettings", "Transport", "TransportStatistics", "open_transport"]
+__all__ = [
+    "NetSettings",
+    "NetworkSettings",
+    "TlsSettings",
+    "Transport",
+    "TransportStatistics",
+    "open_transport",
+    "preload",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from importlib import metadata
+from typing import Literal
 
 import anyio
 import anyio.to_thread
@@ -40,6 +41,15 @@ async def open_transport(settings: NetSettings) -> Transport:
     finally:
         first.set()
     return build()
+
+
+def preload(backend: Literal["asyncio", "trio"]) -> None:
+    """What `open_transport` has to import and to read, now: for whoever is about to start the loop.
+
+    In a worker thread it is done beside the loop, but for the interpreter's lock: the first events would wait for 0.1 s and more.
+    """
+    load = _load_aiohttp if backend == "asyncio" else _load_httpx
+    load(NetSettings())
 
 
 def _load_aiohttp(settings: NetSettings) -> Callable[[], Transport]:
