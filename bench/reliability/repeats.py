@@ -1,12 +1,13 @@
 """Which deliveries were repeats, and which kill is to blame for each. Pure.
 
 A second delivery is laid to the first kill after the one before it: had that been settled on disk in time, it would not have been
-repeated. So however often the engine is killed before it comes to the repeat, the right kill is charged.
+repeated. So however often the engine is killed before it comes to the repeat, the right kill is charged. What was handed over twice is
+in the journal twice: one kill may repeat both copies, and in one life of the engine as many may arrive as there are copies.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -51,11 +52,16 @@ def repeats(
     charged: Counter[int] = Counter()
     excused = unprovoked = 0
     for i, times in _arrived_again(requests).items():
-        provoked = [kill for pair in pairwise(times) if (kill := _between(kills, *pair)) is not None]
-        excess = max(0, len(times) - max(1, times_sent(i)))
+        copies = max(1, times_sent(i))
+        excess = max(0, len(times) - copies)
         excused += len(times) - 1 - excess
-        charged.update(provoked[-excess:] if excess else [])
-        unprovoked += max(0, excess - len(provoked))
+        within_a_life = Counter(bisect_right(kills, at_ns, key=_started) for at_ns in times)
+        by_itself = min(excess, sum(max(0, count - copies) for count in within_a_life.values()))
+        unprovoked += by_itself
+        if wanted := excess - by_itself:
+            provoked = [kill for pair in pairwise(times) if (kill := _between(kills, *pair)) is not None]
+            provoked += provoked[-1:] * max(0, wanted - len(provoked))  # one kill repeats every copy there is
+            charged.update(provoked[-wanted:])
     bounds = _bounds(requests, [kills[k] for k in charged], in_flight)
     return Repeats(
         excused=excused,
@@ -64,6 +70,10 @@ def repeats(
         worst=max(charged.values(), default=0),
         over_bound=sum(count > bound for count, bound in zip(charged.values(), bounds, strict=True)),
     )
+
+
+def _started(kill: Kill) -> int:
+    return kill.started_ns
 
 
 def _arrived_again(requests: Sequence[Request]) -> dict[int, list[int]]:
