@@ -186,6 +186,31 @@ def doorstep_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[by
 
 
 @pytest.fixture
+def typed_at_terminal(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Runs `doorstep ARGUMENTS` in an empty folder for somebody at a terminal, who types this."""
+
+    def call(typed: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+        terminal, stdin = pty.openpty()
+        try:
+            os.write(terminal, typed)
+            command = [*_COMMAND, *map(str, arguments)]
+            return subprocess.run(
+                command,
+                stdin=stdin,
+                capture_output=True,
+                cwd=tmp_path,
+                env=_environment(),
+                timeout=LIMIT_S,
+                check=False,
+            )
+        finally:
+            os.close(stdin)
+            os.close(terminal)
+
+    return call
+
+
+@pytest.fixture
 def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """`doorstep ARGUMENTS` in an empty folder and in this process, which is quicker: for what ends before anything runs."""
     monkeypatch.chdir(tmp_path)

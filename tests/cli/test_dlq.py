@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import subprocess
 
 import pytest
 
@@ -97,20 +94,8 @@ def test_a_purge_asks_nobody_where_nobody_could_answer(invoke):
 
 @pytest.mark.usefixtures("dead")
 @pytest.mark.parametrize(("typed", "code", "left"), [(b"n\n", 1, 3), (b"y\n", 0, 0)])
-def test_a_purge_asks_whoever_sits_at_a_terminal(command, environment, invoke, tmp_path, typed, code, left):
-    terminal, stdin = pty.openpty()
-    os.write(terminal, typed)
-    done = subprocess.run(
-        [*command, "dlq", "purge"],
-        stdin=stdin,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment,
-        timeout=30,
-        check=False,
-    )
-    os.close(stdin)
-    os.close(terminal)
+def test_a_purge_asks_whoever_sits_at_a_terminal(typed_at_terminal, invoke, typed, code, left):
+    done = typed_at_terminal(typed, "dlq", "purge")
     assert done.returncode == code
     assert done.stderr.decode().startswith("Delete 3 dead letters for good? [y/N]: ")
     listed = invoke("dlq", "ls", "--each").stdout

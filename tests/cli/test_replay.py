@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-
 import pytest
 
 TWO = '[destinations.out]\ntype = "console"\n[destinations.late]\ntype = "console"\n'
@@ -88,21 +84,9 @@ def test_only_what_is_not_configured_is_forgotten(invoke, write_config):
 
 @pytest.mark.parametrize(("typed", "code", "last"), [(b"n\n", 1, "Aborted!"), (b"y\n", 0, "out is forgotten")])
 @pytest.mark.usefixtures("ran")
-def test_who_sits_at_a_terminal_may_think_again(command, environment, write_config, tmp_path, typed, code, last):
+def test_who_sits_at_a_terminal_may_think_again(typed_at_terminal, write_config, typed, code, last):
     write_config(TWO.replace("out", "other"))
-    terminal, stdin = pty.openpty()
-    os.write(terminal, typed)
-    done = subprocess.run(
-        [*command, "forget", "out"],
-        stdin=stdin,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment,
-        timeout=30,
-        check=False,
-    )
-    os.close(stdin)
-    os.close(terminal)
+    done = typed_at_terminal(typed, "forget", "out")
     assert done.returncode == code
     said = done.stderr.decode().split("\n")
     assert said[0].startswith("Forget out, with its events that wait for another try? [y/N]: ")
