@@ -75,6 +75,6 @@ async def test_deliveries_come_as_server_sent_events_to_who_wants_them(desk, loo
 
 
 async def test_an_end_that_comes_before_anybody_is_quick(desk, looks, folder) -> None:
-    with anyio.fail_after(2), blockbuster_ctx("doorstep"):
+    with anyio.fail_after(2), blockbuster_ctx("doorstep.engine"):
         async with serve_admin(desk, looks, folder, settings=OPEN) as server:
             assert server.url is not None

@@ -217,7 +217,7 @@ async def test_without_any_place_for_a_socket_the_engine_runs_all_the_same(
 
 
 async def test_nothing_here_blocks_the_loop(long_folder, desk, looks) -> None:
-    with blockbuster_ctx("doorstep"):
+    with blockbuster_ctx("doorstep.engine"):
         async with serve_admin(desk, looks, long_folder), connect(long_folder) as remote:
             assert (await remote.letter(3)).id == 3
 

@@ -63,4 +63,4 @@ def other_receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def no_blocking() -> Callable[[], AbstractContextManager[object]]:
     """`with no_blocking():` any call of the engine's that blocks an asyncio loop raises where it is made."""
-    return lambda: blockbuster_ctx("doorstep")
+    return lambda: blockbuster_ctx("doorstep.engine")
