@@ -35,10 +35,11 @@ from .journal.desk import Desk
 from .model.decode import LineDecoder
 from .model.envelope import Envelope
 from .model.lines import Lines
-from .net import NetSettings, Transport, open_transport
+from .net import NetSettings, Transport, open_transport, preload
 from .pipeline import Acceptance, Gate, Pipeline
 from .planning import Planner
 from .policy.alerts import ALERTS, rule_of
+from .sdk.destination import Sink
 from .telemetry import IntakeCounters, LoopLag, Statistics
 from .tester.workbench import Files, Workbench
 
@@ -98,6 +99,8 @@ class Engine:
             raise RuntimeError("an Engine has one life: make another one with the same configuration")
         self._was_entered = True
         plans = self._planner.plans(self._config)
+        if self._open_transport is open_transport and not all(isinstance(plan.destination, Sink) for plan in plans):
+            await preload()
         async with AsyncExitStack() as stack:
             self._log = await self._open_log(stack)
             decoder = LineDecoder(self._config.engine.spec, self._config.engine.max_event_bytes)

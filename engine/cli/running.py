@@ -29,7 +29,6 @@ from ..app import Engine
 from ..catalogue import Catalogue
 from ..config import Config
 from ..ingress import Ingress
-from ..net import preload
 from ..telemetry import Statistics
 from .exits import INTERNAL
 from .inputs import open_inputs, reads_terminal, say_where
@@ -78,16 +77,9 @@ class Ended(msgspec.Struct, frozen=True):
 
 def run_on_loop(wanted: Wanted) -> Ended:
     """Runs it on the event loop that the configuration names. Raises ConfigError, with nothing started."""
-    if _sends_requests(wanted):
-        preload(wanted.config.engine.backend)
     if wanted.config.engine.backend == "trio":
         return anyio.run(run, wanted, backend="trio")
     return anyio.run(run, wanted, backend="asyncio", backend_options={"use_uvloop": True})
-
-
-def _sends_requests(wanted: Wanted) -> bool:
-    found = [wanted.catalogue.load(one.type) for one in wanted.config.destinations.values() if one.enabled]
-    return any(one.kind != "sink" for one in found)
 
 
 async def run(wanted: Wanted) -> Ended:
@@ -99,7 +91,6 @@ async def run(wanted: Wanted) -> Ended:
         current = Run(wanted, inputs)
         with anyio.open_signal_receiver(*_ENDINGS, signal.SIGHUP) as signals:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # held since `main`
-            say_where(wanted.config, inputs, wanted.source, to_people=wanted.live)
             await current.live(signals)
             statistics = await current.account(leftovers)
             _tell(wanted.tell, statistics)
@@ -137,6 +128,8 @@ class Run:
             with self._leave:
                 async with self._engine:
                     helpers.start_soon(self._obey, signals)
+                    wanted = self._wanted
+                    say_where(wanted.config, self._inputs, wanted.source, to_people=wanted.live)
                     self._start_helpers(helpers, stop_watching)
                     await self._work()
             stop_watching.set()  # it waits in a thread, which hears of no cancellation

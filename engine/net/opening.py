@@ -5,51 +5,33 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from importlib import metadata
-from typing import Literal
 
-import anyio
 import anyio.to_thread
 import sniffio
-from anyio.lowlevel import RunVar
 
-from .settings import NetSettings, TlsSettings
-from .tls import default_context, tls_context
+from .settings import NetSettings
+from .tls import tls_context
 from .transport import Transport
-
-_FIRST: RunVar[anyio.Event] = RunVar("the first is open")
-"""Of an event loop. Of two hundred destinations that open together one reads the system's certificates, of which all want the same; the
-others go on together as soon as it has: who begins together decodes events together (`delivery.decoded`)."""
 
 
 async def open_transport(settings: NetSettings) -> Transport:
     """A transport for the running event loop: aiohttp on asyncio, httpx2 on any other.
 
-    Reading certificates and importing the client take tens of milliseconds, so both happen here, in a worker thread:
-    `send` never blocks the loop. Raises ConfigError if a file or the proxy's address cannot be used.
+    What takes time is done in a worker thread: `send` never blocks the loop. Raises ConfigError if a file or the proxy's address cannot
+    be used.
     """
-    load = _load_aiohttp if sniffio.current_async_library() == "asyncio" else _load_httpx
-    try:
-        first = _FIRST.get()
-    except LookupError:
-        _FIRST.set(first := anyio.Event())
-    else:
-        await first.wait()
-        if settings.tls == TlsSettings() and default_context.cache_info().currsize:
-            return load(settings)()  # nothing is left to be read
-    try:
-        build = await anyio.to_thread.run_sync(load, settings)
-    finally:
-        first.set()
+    build = await anyio.to_thread.run_sync(_load(), settings)
     return build()
 
 
-def preload(backend: Literal["asyncio", "trio"]) -> None:
-    """What `open_transport` has to import and to read, now: for whoever is about to start the loop.
+async def preload() -> None:
+    """Imports the client and reads the system's certificates, in a worker thread: before events come, which would wait for it (the
+    interpreter's lock is held for 0.1 s and more), and once for all destinations that then open together."""
+    await anyio.to_thread.run_sync(_load(), NetSettings())
 
-    In a worker thread it is done beside the loop, but for the interpreter's lock: the first events would wait for 0.1 s and more.
-    """
-    load = _load_aiohttp if backend == "asyncio" else _load_httpx
-    load(NetSettings())
+
+def _load() -> Callable[[NetSettings], Callable[[], Transport]]:
+    return _load_aiohttp if sniffio.current_async_library() == "asyncio" else _load_httpx
 
 
 def _load_aiohttp(settings: NetSettings) -> Callable[[], Transport]:

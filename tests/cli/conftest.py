@@ -186,6 +186,23 @@ def doorstep_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[by
 
 
 @pytest.fixture
+def python(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[bytes]]:
+    """Runs a script of a program that embeds doorstep, in an empty folder."""
+
+    def call(script: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            cwd=tmp_path,
+            env=_environment(),
+            timeout=LIMIT_S,
+            check=True,
+        )
+
+    return call
+
+
+@pytest.fixture
 def typed_at_terminal(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Runs `doorstep ARGUMENTS` in an empty folder for somebody at a terminal, who types this."""
 

@@ -365,22 +365,20 @@ def _expect_all(process, receiver, lines: list[bytes], summary_of) -> None:
     assert summary["destinations"]["hook"]["delivered"] == len(lines)
 
 
-@pytest.mark.parametrize(("destination", "imported"), [("webhook", True), ("console", False)])
-def test_the_http_client_is_imported_before_the_loop_starts_and_only_where_requests_are_sent(
-    doorstep_cli, tmp_path, destination, imported
+@pytest.mark.parametrize(("destination", "imported"), [("webhook", b"True"), ("console", b"False")])
+def test_the_http_client_is_there_before_the_first_event_and_only_where_requests_are_sent(
+    python, tmp_path, destination, imported
 ):
     settings = 'settings = { url = "http://127.0.0.1:9/" }' if destination == "webhook" else ""
     (tmp_path / "doorstep.toml").write_text(
         f'[engine]\ndurability = "memory"\n[destinations.one]\ntype = "{destination}"\n{settings}\n'
     )
-    (tmp_path / "sitecustomize.py").write_text(
-        "import asyncio, sys\n"
-        "run = asyncio.Runner.run\n"
-        "def told(*given, **named):\n"
-        "    print('imported' if 'aiohttp' in sys.modules else 'not imported', file=sys.stderr)\n"
-        "    return run(*given, **named)\n"
-        "asyncio.Runner.run = told\n"
+    script = (
+        "import anyio, sys\n"
+        "from doorstep.engine import Engine, load_config\n"
+        "async def main():\n"
+        "    async with Engine(load_config('doorstep.toml')):\n"
+        "        print('doorstep.engine.net.aiohttp_transport' in sys.modules)\n"
+        "anyio.run(main)\n"
     )
-    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
-    done = doorstep_cli("run", PYTHONPATH=path)
-    assert (b"imported" if imported else b"not imported") in done.stderr.splitlines()
+    assert python(script).stdout.split() == [imported]
