@@ -8,7 +8,7 @@ found again. All methods are synchronous: no await stands between two writes tha
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import compress
 from math import inf
 from operator import not_
@@ -29,7 +29,6 @@ from ..policy.limiter import Limiter
 from ..policy.restart import RestartBudget
 from ..policy.retry import RetrySchedule
 from ..policy.window import BatchWindow
-from ..sdk.destination import Destination
 from ..telemetry import Attempts, Counters, Deliveries, DestinationStatistics
 from ..telemetry.masking import secrets_of
 from .alarm import Alarm
@@ -42,6 +41,7 @@ from .parked import Parked, ParkedEvents
 from .plan import Plan
 from .turn import Turn
 from .ways import Ways
+from .windows import window_for
 from .work import PATIENCE, Shelf, Work
 
 _log = logging.getLogger("doorstep.delivery")
@@ -173,7 +173,7 @@ class DestinationState:
         return sorted(envelopes, key=_number)
 
     def _new_window(self) -> BatchWindow:
-        return _window_for(self.plan, self.ways, careful=self.careful.is_needed)
+        return window_for(self.plan, self.ways, one_by_one=self.careful.is_needed)
 
     def work(self, batch: Batch, rows: Sequence[Parked] = ()) -> Work:
         """A batch from the window, or of parked events, to be attempted."""
@@ -444,28 +444,3 @@ class DestinationState:
 
 def _number(envelope: Envelope) -> int:
     return envelope.number
-
-
-def _window_for(plan: Plan, ways: Ways, *, careful: bool = False) -> BatchWindow:
-    """A batch is never bigger than the bucket, or the rate would not be kept. With a key only if the destination tells events
-    apart at all: asking it for every event would cost for nothing."""
-    key = _safe(plan.destination.key) if type(plan.destination).key is not Destination.key else None
-    key, limits = (ways.key, ways.limits) if ways else (key, None)
-    max_events = 1 if careful else plan.batch.max_events
-    if plan.rate and plan.rate.unit == "events":
-        max_events = max(1, min(max_events, int(plan.rate.bucket)))
-    return BatchWindow(max_events, plan.batch.max_bytes, plan.batch.max_wait, key, limits)
-
-
-def _safe(key: Callable[[Envelope], Hashable]) -> Callable[[Envelope], Hashable]:
-    """`key`, with a batch of its own for each event that it fails on: `request` then says what is wrong with the event."""
-
-    def safe(envelope: Envelope) -> Hashable:
-        try:
-            found = key(envelope)
-            hash(found)
-        except Exception:
-            return envelope.number, safe
-        return found
-
-    return safe
