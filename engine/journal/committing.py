@@ -83,6 +83,7 @@ class _Draft:
             return store.commit(commit)
 
         self.under_way = writer.begin(job)
+        writer.begin(store.checkpoint_if_due)  # by itself: the loop has the next commit ready meanwhile
 
 
 class Committer:
@@ -257,8 +258,6 @@ class Committer:
             self._take_back(draft)
             await self._bear_full_disk(had_events=bool(draft.taken))
             return None
-        if self._store.wants_checkpoint:
-            self._writer.begin(self._store.checkpoint)
         self._hopeless = False
         self.commits += 1
         self.used_bytes = committed.used_bytes

@@ -47,8 +47,7 @@ class Hands:
 
     def _write(self, job: Callable[[apsw.Connection], T]) -> T:
         result = self.store.work(job)
-        if self.store.wants_checkpoint:
-            self.store.checkpoint()
+        self.store.checkpoint_if_due()
         return result
 
     async def _run(self, worker: Worker, work: Callable[[], T]) -> T:

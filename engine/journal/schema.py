@@ -49,16 +49,6 @@ CREATE TABLE uses(destination TEXT NOT NULL, number INTEGER NOT NULL, hash TEXT 
 CREATE TABLE replays(id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL, row BLOB NOT NULL);
 """
 
-ARRIVALS = """
-CREATE TEMP VIEW arrivals(first, count, size, total, received, hashes, body) AS SELECT 0, 0, 0, 0, 0.0, x'', x'';
-CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arrivals BEGIN
-  INSERT INTO chunks VALUES(NEW.first, NEW.count, NEW.size, NEW.total, NEW.received);
-  INSERT INTO ids VALUES(NEW.first, NEW.hashes);
-  INSERT INTO bodies VALUES(NEW.first, NEW.body);
-END;
-"""
-"""Of the writing connection, not of the file: a chunk is one statement. After each the thread waits for the interpreter."""
-
 
 def open_writer(folder: Path, *, synchronous: str, vfs: str | None = None) -> apsw.Connection:
     """The connection that writes; makes the file if there is none. Raises JournalError if it is not ours to use."""
@@ -77,8 +67,7 @@ def open_writer(folder: Path, *, synchronous: str, vfs: str | None = None) -> ap
         connection.pragma("synchronous", synchronous)
         connection.pragma("cache_size", -4096)
         connection.pragma("temp_store", "MEMORY")
-        connection.execute(ARRIVALS)
-        connection.wal_autocheckpoint(0)  # `Store.checkpoint` does it, when nobody waits for a commit
+        connection.wal_autocheckpoint(0)  # `Store.checkpoint_if_due` does it, when nobody waits for a commit
         undo.pop_all()
     return connection
 

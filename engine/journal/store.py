@@ -13,6 +13,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -40,6 +41,7 @@ ATTEMPT_SPAN = 2**16
 _SYNCHRONOUS = {"disk": "FULL", "os": "NORMAL"}
 
 T = TypeVar("T")
+Row = tuple["apsw.SQLiteValue", ...]
 
 
 class Store:
@@ -198,23 +200,33 @@ class Store:
         )
 
     def _append(self, arrivals: Sequence[Arrival]) -> list[StoredChunk]:
-        return [self._insert(arrivals, start, stop) for start, stop in _joined(arrivals)]
+        """The rows of all chunks first, then a statement for each table: after every statement the thread waits for the interpreter."""
+        chunks: list[StoredChunk] = []
+        rows: dict[str, list[Row]] = {"chunks": [], "ids": [], "bodies": [], "digests": []}
+        for start, stop in _joined(arrivals):
+            group, first = arrivals[start:stop], self._end
+            body = encode(first, [arrival.piece for arrival in group])
+            count = sum(len(arrival.piece.lines) for arrival in group)
+            received = group[0].piece.received
+            rows["chunks"].append((first, count, len(body), self._total, received))
+            rows["ids"].append((first, sealed(b"".join([arrival.hashes for arrival in group]))))
+            rows["bodies"].append((first, body))
+            if any(arrival.digests for arrival in group):
+                rows["digests"].append((first, received, packed(_by_source(group))))
+            chunks.append(StoredChunk(first, start, stop))
+            self._end = self._held_end = first + count
+            self._total += len(body)
+            self._used += len(body)
+        for table, its_rows in rows.items():
+            self._insert(table, its_rows)
+        return chunks
 
-    def _insert(self, arrivals: Sequence[Arrival], start: int, stop: int) -> StoredChunk:
-        group, first = arrivals[start:stop], self._end
-        body = encode(first, [arrival.piece for arrival in group])
-        count = sum(len(arrival.piece.lines) for arrival in group)
-        received = group[0].piece.received
-        hashes = b"".join([arrival.hashes for arrival in group])
-        run = self._connection.execute
-        values = (first, count, len(body), self._total, received, sealed(hashes), body)
-        run("INSERT INTO arrivals VALUES(?, ?, ?, ?, ?, ?, ?)", values)
-        if any(arrival.digests for arrival in group):
-            run("INSERT INTO digests VALUES(?, ?, ?)", (first, received, packed(_by_source(group))))
-        self._end = self._held_end = first + count
-        self._total += len(body)
-        self._used += len(body)
-        return StoredChunk(first, start, stop)
+    def _insert(self, table: str, rows: Sequence[Row]) -> None:
+        if rows:
+            marks = f"({', '.join('?' * len(rows[0]))})"
+            self._connection.execute(
+                f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", tuple(chain.from_iterable(rows))
+            )
 
     def _write(self, changes: Changes) -> None:
         name, run = changes.name, self._connection.execute
@@ -254,10 +266,10 @@ class Store:
         """Chunks that are damaged, and stay for it."""
         return self._disposer.damaged
 
-    @property
-    def wants_checkpoint(self) -> bool:
-        """Whether the WAL is long enough."""
-        return self._wal_pages >= CHECKPOINT_PAGES
+    def checkpoint_if_due(self) -> None:
+        """`checkpoint`, if the WAL is long enough."""
+        if self._wal_pages >= CHECKPOINT_PAGES:
+            self.checkpoint()
 
     def checkpoint(self) -> None:
         """Plays the WAL back into the file, as far as readers let it. What fails is done the next time: nothing depends on it."""
