@@ -142,10 +142,7 @@ class _Looking:
             rejected=sum(statistics.rejected.values()),
             journal=report.journal,
             process=report.process,
-            destinations=[
-                _row(name, one, self._looks.trend(name), name in self._looks.names)
-                for name, one in report.destinations.items()
-            ],
+            destinations=[_row(name, one, self._looks.trend(name)) for name, one in report.destinations.items()],
         )
 
     async def delivery(self, request: Request) -> Delivery:
@@ -196,14 +193,14 @@ class _Looking:
         return answer({"ready": found.ready, "reason": found.reason}, 200 if found.ready else 503)
 
 
-def _row(name: str, one: Observation, trend: Trend, is_configured: bool) -> Row:
+def _row(name: str, one: Observation, trend: Trend) -> Row:
     """One that a reload took away still counts, and is no more."""
     numbers = one.statistics
     return Row(
         name=name,
         type=one.type,
         owner=one.owner,
-        state=numbers.state if is_configured else "removed",
+        state=numbers.state,
         reason=one.reason,
         down_s=round(one.breaker.down_s, 1),
         per_second=one.attempts.per_second,

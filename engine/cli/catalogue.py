@@ -55,7 +55,8 @@ def _origin(entry: Entry) -> str:
 
 
 def _one_text(entry: Entry) -> str:
-    lines = [f"{entry.name}: {entry.label}{_origin(entry)}", entry.description, "", "settings:"]
+    lines = [f"{entry.name}: {entry.label}{_origin(entry)}", entry.description]
+    lines += ["", "settings:"] if entry.settings else []
     for field in entry.settings:
         lines += [f"  {field.name} ({field.type}; {_default(field)})", f"      {field.description}{_example(field)}"]
     lines += ["", "limits:", *(f"  {limit}" for limit in _limits(entry))]

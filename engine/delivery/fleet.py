@@ -139,6 +139,7 @@ class Fleet:
         self.deliveries.forget(name)
         gone.supervisor.stop()
         gone.state.account.close()
+        gone.state.is_removed = True
         self._removed.append(gone.state)
 
     def _scan(self, name: str, chunk: Chunk) -> list[str | None] | None:

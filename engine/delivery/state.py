@@ -90,6 +90,8 @@ class DestinationState:
         """When its connections or its sink were last ready; None until then."""
         self.flushing = False
         """The input has ended: a window need not fill up any more."""
+        self.is_removed = False
+        """No plan has it any more."""
         self.is_replaying = False
         """A replay to it has more events to come."""
         self._random = random
@@ -412,6 +414,8 @@ class DestinationState:
 
     def word(self, now: float) -> str:
         """Its state in one word."""
+        if self.is_removed:
+            return "removed"
         if self.is_paused:
             return "paused"
         if self.budget.is_crashed(now):

@@ -19,7 +19,7 @@ Value: TypeAlias = "float | Distribution | None"
 Sample: TypeAlias = tuple[Labels, Value]
 """The values of the metric's own labels, after those that say whose it is. A value of None is left out."""
 
-STATES = ("closed", "open", "half_open", "held", "crashed", "paused")
+STATES = ("closed", "open", "half_open", "held", "crashed", "paused", "removed")
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -74,7 +74,7 @@ class DestinationStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """One destination. `pending_before + offered + replayed` is the sum of the counts from `delivered` to `expired`."""
 
     state: str
-    """One word: `closed`, `open`, `half_open` (its breaker), `held`, `crashed`."""
+    """One word: `closed`, `open`, `half_open` (its breaker), `held`, `crashed`, `paused`, `removed`."""
     offered: int
     pending_before: int = 0
     replayed: int = 0

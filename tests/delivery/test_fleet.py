@@ -231,14 +231,14 @@ async def test_what_a_removed_destination_had_left_is_dropped_counted_and_its_nu
         w.reconcile()
         await anyio.sleep(1)
         s = w.statistics("a")
-        assert (s.offered, s.delivered, s.dropped, s.pending) == (130, 100, 30, 0)
+        assert (s.offered, s.delivered, s.dropped, s.pending, s.state) == (130, 100, 30, 0, "removed")
         w.plans["a"] = plan
         w.receivers["a"] = receiver()
         w.reconcile()
         await w.feed(5)
         await w.fleet.drain(30)
         s = w.statistics("a")
-        assert (s.offered, s.delivered, s.dropped) == (135, 105, 30)
+        assert (s.offered, s.delivered, s.dropped, s.state) == (135, 105, 30, "closed")
 
 
 async def test_on_a_signal_there_is_time_for_what_is_in_flight(world: Any, receiver: Any) -> None:
