@@ -44,7 +44,7 @@ def _opened(source: str) -> int:
     try:
         if os.path.isdir(source):
             raise IsADirectoryError(0, "it is a folder")
-        return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # or a FIFO would be waited for here
     except OSError as error:
         raise ConfigError([Problem("--from", f"{source} cannot be read: {error.strerror}", "command line")]) from error
 

@@ -142,13 +142,13 @@ class _Reader:
         return found
 
     def _what_is_there(self) -> bytes | None:
-        """None if that is nothing yet. What is wrong with the descriptor, if anything, is for the thread to find out."""
+        """None if that is nothing. Whether it is the end, or nobody writes yet, or what is wrong is for the thread to find out."""
         try:
             size = os.preadv(self._fd, [self._buffer], -1, _NOWAIT or 0)
         except OSError as error:
             self._tells = error.errno == errno.EAGAIN
             return None
-        return bytes(self._buffer[:size])
+        return bytes(self._buffer[:size]) if size else None
 
     def stop(self) -> None:
         """Ends the thread. What it has read already can still be taken."""

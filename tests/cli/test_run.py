@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -206,6 +207,29 @@ def test_on_a_terminal_there_is_a_live_table_with_the_log_above_it(start, receiv
     process.wait_until_said("\x1b\\[2K")
     process.stdin.close()
     assert process.end()[0] == 3
+
+
+def test_a_fifo_is_read_once_somebody_writes_to_it(start, receiver, events, tmp_path):
+    os.mkfifo(tmp_path / "events")
+    process = start("run", "--to", receiver.url(), "--from", tmp_path / "events")
+    with open(tmp_path / "events", "wb") as writer:  # returns when the other side is open
+        time.sleep(0.3)
+        writer.write(events(1)[0])
+    assert process.end()[0] == 0
+    assert receiver.lines() == events(1)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_the_wait_for_a_fifo_that_nobody_writes_to(start, receiver, write_config, tmp_path, signum):
+    write_config(
+        '[engine]\ndurability = "memory"\n[[ingress]]\ntype = "stdin"\n[[ingress]]\ntype = "tcp"\nlisten = "127.0.0.1:0"\n'
+        f'[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{receiver.url()}" }}'
+    )
+    os.mkfifo(tmp_path / "events")
+    process = start("run", "--from", tmp_path / "events")
+    process.wait_until_said("listening")
+    process.signal(signum)
+    assert process.end()[0] == 0
 
 
 def test_without_standard_streams_it_runs_all_the_same(command, environment, receiver, events, tmp_path):
