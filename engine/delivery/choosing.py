@@ -12,9 +12,10 @@ from ..policy.due import seconds_left
 from .state import DestinationState
 from .work import PATIENCE, Work
 
-IN_ORDER_S = 60.0
+IN_ORDER_S = 180.0
 """Where order counts (`in_flight = 1`) nothing overtakes a batch that nobody answers before it failed for so long: no shorter outage
-changes the order. From then on it could be the batch itself that is the trouble, and for ever is too long to find out."""
+changes the order, and one of a minute may be found to be over a minute late. From then on it could be the batch itself that is the
+trouble, and for ever is too long to find out."""
 PASS_S = 0.1
 """How long after a failed try of the oldest another batch may go, one after each try: it would overtake only if the receiver came back
 in between, which an answer rules out and a time-out does not."""

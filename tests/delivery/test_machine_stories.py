@@ -259,7 +259,7 @@ async def test_one_event_refused_with_404_time_and_again_is_given_up(world: Any,
 async def test_in_order_an_event_that_nobody_answers_stops_the_others_for_minutes_not_for_ever(
     world: Any, receiver: Any
 ) -> None:
-    """It could be an outage: for a minute nothing overtakes it. Then others are tried, and tell."""
+    """It could be an outage: for three minutes nothing overtakes it. Then others are tried, and tell."""
     async with world() as w:
         hook = receiver(lambda ids, now: "reset" if 3 in ids else 200)
         w.plan("a", hook, batch=ONE, in_flight=1)
@@ -269,6 +269,6 @@ async def test_in_order_an_event_that_nobody_answers_stops_the_others_for_minute
         await anyio.sleep(600)
         passed = [at - start for at, ids, answer in hook.requests if answer == 200]
         assert passed[1] < 1
-        assert 60 <= passed[2] <= 180
+        assert 180 <= passed[2] <= 300
         assert hook.order == [1, 2, 4, 5, 6, 7, 8, 9]
         assert w.statistics("a").parked == 1

@@ -6,8 +6,10 @@ from typing import Any
 
 import anyio
 import pytest
+from doorstep.engine.policy.breaker import BreakerSettings
 from doorstep.engine.policy.retry import RetrySettings, timetable
 from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.settings import Duration
 
 pytestmark = pytest.mark.anyio
 
@@ -41,13 +43,16 @@ async def test_an_hours_outage_costs_few_probes_no_attempts_and_no_event(world: 
         assert sibling.latency_ms.p99 < 150
 
 
-async def test_what_comes_in_during_an_outage_arrives_in_order_when_one_request_is_in_flight(
-    world: Any, receiver: Any
+@pytest.mark.parametrize("max_open", ["1s", "60s"])
+@pytest.mark.parametrize("answer", [500, "reset", "timeout"])
+async def test_what_comes_in_during_a_minutes_outage_arrives_in_order_when_one_request_is_in_flight(
+    world: Any, receiver: Any, answer: Any, max_open: str
 ) -> None:
     async with world() as w:
         start = anyio.current_time() + 1
-        hook = receiver(lambda ids, now: 500 if start <= now < start + 60 else 200)
-        w.plan("a", hook, in_flight=1)
+        hook = receiver(lambda ids, now: answer if start <= now < start + 60 else 200)
+        breaker = BreakerSettings(open=Duration("1s"), max_open=Duration(max_open))
+        w.plan("a", hook, in_flight=1, timeout_s=2.0, breaker=breaker)
         w.reconcile()
         for _ in range(1200):
             await w.feed(10)
