@@ -130,10 +130,12 @@ class Chooser:
         return work
 
     def _oldest_probe(self, now: float) -> Work | None:
-        """The oldest of those not yet probed; where order counts, nearly always the oldest of all."""
+        """The oldest of those not yet probed; where order counts, nearly always the oldest of all, unless others got through since."""
         shelf = self._state.shelf
         if self._state.is_in_order and shelf:
             oldest = shelf.oldest
+            if oldest.counted and (work := self._new_probe(now)):
+                return work
             if oldest.probes % PROBES_IN_ORDER < PROBES_IN_ORDER - 1 or not self._failed_long(oldest, now):
                 return shelf.take_oldest()
             oldest.probes += 1

@@ -16,8 +16,10 @@ import msgspec
 from ..journal.records import Position, open_chunk
 from ..model.envelope import Chunk, Envelope
 
-MAX_OPEN = 64
-"""Chunks: beyond that a destination takes in nothing new until the oldest are settled."""
+MAX_OPEN = 1024
+MAX_OPEN_BYTES = 32 * 2**20
+"""Of chunks: beyond that a destination takes in nothing new until the oldest are settled. With few that are open it would have too few
+batches at hand to tell an outage from a batch that is refused, where chunks are an event each."""
 
 
 class CursorStatistics(msgspec.Struct, frozen=True):
@@ -88,6 +90,8 @@ class Cursor:
         self.scan = position.scan
         self._open = {open.first: _Open(open.first, open.flags, None) for open in position.open}
         self._firsts = list(self._open)
+        self._unread = len(self._open)
+        self._open_bytes = 0
 
     @property
     def watermark(self) -> int:
@@ -100,12 +104,12 @@ class Cursor:
     @property
     def is_wide(self) -> bool:
         """Whether so many chunks are open that no other should be."""
-        return len(self._firsts) >= MAX_OPEN
+        return len(self._firsts) >= MAX_OPEN or self._open_bytes >= MAX_OPEN_BYTES
 
     @property
     def unread(self) -> int | None:
         """The first chunk that an earlier life had taken and this one has not read yet."""
-        return next((first for first in self._firsts if self._open[first].chunk is None), None)
+        return next(first for first in self._firsts if self._open[first].chunk is None) if self._unread else None
 
     @property
     def oldest(self) -> Envelope | None:
@@ -124,6 +128,7 @@ class Cursor:
         self.scan = chunk.end
         self._open[chunk.first] = _Open(chunk.first, bytearray(len(chunk.envelopes)), chunk)
         self._firsts.append(chunk.first)
+        self._open_bytes += chunk.size_bytes
 
     def reopen(self, chunk: Chunk) -> list[Envelope]:
         """`chunk`, taken by an earlier life, is here again: its events that are not settled."""
@@ -131,6 +136,8 @@ class Cursor:
         if place.chunk is not None or place.count != len(chunk.envelopes):
             raise ValueError(f"chunk {chunk.first} is open already, or another one")
         place.chunk = chunk
+        self._unread -= 1
+        self._open_bytes += chunk.size_bytes
         return place.unsettled()
 
     def skip(self, first: int, last: int) -> int:
@@ -181,6 +188,10 @@ class Cursor:
     def _close(self, place: _Open) -> None:
         del self._open[place.first]
         self._firsts.remove(place.first)
+        if place.chunk is None:
+            self._unread -= 1
+        else:
+            self._open_bytes -= place.chunk.size_bytes
 
     def _pieces(self, envelopes: Sequence[Envelope]) -> list[tuple[_Open, Sequence[Envelope]]]:
         """The events by the open chunk they belong to."""

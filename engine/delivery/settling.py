@@ -323,7 +323,8 @@ def _fail_for_now(
     if not failure.sent or (is_events and breaker.state is State.HALF_OPEN):
         breaker.release(permit)  # another one just got through: this failure says nothing of the destination
     else:
-        breaker.record(permit, False, now, repeat=work.tries > 0)
+        proves_nothing = work.tries > 0 and not (state.is_in_order and failure.status is None)  # no other will be tried
+        breaker.record(permit, False, now, repeat=proves_nothing)
     if failure.status == 429:
         state.limiter.slow(now)
     if failure.status == 429 or (failure.status == 503 and failure.after):

@@ -269,14 +269,15 @@ class DiskLog:
     async def _fetch(self, number: int) -> Chunk | Gap | None:
         self._reading[number] = done = anyio.Event()
         try:
-            stored = await self._reader.run(partial(self._queries.chunk, number))
+            stored = await self._reader.run(partial(self._queries.chunks, number))
         finally:
             del self._reading[number]
             done.set()
-        if isinstance(stored, StoredPieces):
-            chunk = self._chunk(stored)
-            self._cache.put(chunk)
-            return chunk
+        if isinstance(stored, list):
+            for one in reversed(stored):  # what is wanted first is let go of last
+                if self._cache.get(one.first) is None:
+                    self._cache.put(self._chunk(one))
+            return self._cache.get(number)
         last = stored.last if stored else self.end - 1
         return Gap(number, last, "expired" if last < self._oldest else "damaged", self._clock.utc())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from .records import Gap
 from .schema import open_reader
 from .sealing import integer, seconds
 from .translating import translated
+
+AHEAD_BYTES = 256 * 1024
+"""Of chunks that are read at once: where events come one by one a chunk is few of them, and each reading two changes of threads."""
 
 
 class StoredPieces(msgspec.Struct, frozen=True):
@@ -40,21 +44,39 @@ class Queries:
 
         Raises JournalError if the disk fails, or too much is damaged to tell: it may be whole, so nobody may pass over it.
         """
+        found = self.chunks(number, 1)
+        return found[0] if isinstance(found, list) else found
+
+    def chunks(self, number: int, enough_bytes: int = AHEAD_BYTES) -> list[StoredPieces] | Gap | None:
+        """The same, and behind a chunk those that follow and are whole, until there is enough."""
+        found: list[StoredPieces] = []
+        row: tuple[Any, Any] | None = None
+        size = 0
         with translated(self._connection):
             try:
-                row = self._one("SELECT first, body FROM bodies WHERE first >= ? ORDER BY first LIMIT 1", number)
-            except (apsw.CorruptError, apsw.NotADBError):
-                return self._gap(number)
-            if row is None:
-                return None
-            first, body = row
-            if first > number:
-                return Gap(number, first - 1, "damaged")
-            try:
-                said, pieces = decode(body if isinstance(body, bytes) else b"")
-            except Damaged:
-                return self._gap(number)
-            return StoredPieces(first, pieces) if said == number else self._gap(number)
+                rows = self._connection.execute(
+                    "SELECT first, body FROM bodies WHERE first >= ? ORDER BY first", (number,)
+                )
+                with closing(rows):
+                    for row in rows:
+                        stored = _whole(row, found[-1].end if found else number)
+                        if stored is None:
+                            break
+                        found.append(stored)
+                        size += len(row[1])
+                        if size >= enough_bytes:
+                            break
+            except apsw.Error as error:
+                if found:  # what is behind it is not asked for yet
+                    return found
+                if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+                    return self._gap(number)
+                raise
+            if found or row is None:
+                return found or None
+            if row[0] > number:
+                return Gap(number, row[0] - 1, "damaged")
+            return self._gap(number)
 
     def first_of(self, number: int) -> int | None:
         """The chunk that event `number` is in; None if it is not held."""
@@ -109,3 +131,13 @@ class Queries:
         row = cursor.fetchone()
         cursor.close()
         return row
+
+
+def _whole(row: tuple[Any, Any], number: int) -> StoredPieces | None:
+    """The chunk in a row, if it is whole, and the one that begins at `number`."""
+    first, body = row
+    try:
+        said, pieces = decode(body if isinstance(body, bytes) else b"")
+    except Damaged:
+        return None
+    return StoredPieces(first, pieces) if said == first == number else None

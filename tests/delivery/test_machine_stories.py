@@ -269,6 +269,6 @@ async def test_in_order_an_event_that_nobody_answers_stops_the_others_for_minute
         await anyio.sleep(600)
         passed = [at - start for at, ids, answer in hook.requests if answer == 200]
         assert passed[1] < 1
-        assert 180 <= passed[2] <= 300
+        assert 180 <= passed[2] <= 400
         assert hook.order == [1, 2, 4, 5, 6, 7, 8, 9]
         assert w.statistics("a").parked == 1

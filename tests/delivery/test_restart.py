@@ -17,6 +17,7 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.clock import Clock
+from doorstep.engine.delivery import cursor
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
 from doorstep.engine.policy.retry import INLINE_CAP_S, RetrySettings
@@ -230,7 +231,10 @@ async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> No
         assert 0.8 * middle <= wait <= 1.2 * middle + 5
 
 
-async def test_as_many_open_chunks_as_there_may_be_are_all_read_again(life: Any, receiver: Any, tmp_path: Path) -> None:
+async def test_as_many_open_chunks_as_there_may_be_are_all_read_again(
+    life: Any, receiver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cursor, "MAX_OPEN", 64)
     async with life() as w:
         w.plan("a", receiver(latency_s=10), batch=BatchSettings(max_wait=Duration("60s")))
         w.reconcile()

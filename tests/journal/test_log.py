@@ -272,13 +272,13 @@ async def test_a_chunk_that_is_not_cached_is_read_once_for_all_who_want_it(
         account = log.account("a")
         for number in (1, 2):
             await (await log.take(events(number, 1), "shop")).stored()
-        real = log._queries.chunk
+        real = log._queries.chunks
 
-        def chunk(number: int) -> object:
+        def chunks_from(number: int) -> object:
             asked.append(number)
             return real(number)
 
-        monkeypatch.setattr(log._queries, "chunk", chunk)
+        monkeypatch.setattr(log._queries, "chunks", chunks_from)
 
         async def read() -> None:
             chunks.append(await account.read(1))
@@ -288,6 +288,28 @@ async def test_a_chunk_that_is_not_cached_is_read_once_for_all_who_want_it(
                 group.start_soon(read)
     assert asked == [1]
     assert [messages(chunk) for chunk in chunks] == [["m-1"]] * 10
+
+
+async def test_small_chunks_are_read_many_at_once_and_none_twice(
+    open_log: Any, events: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    async with open_log("disk", tmp_path, []) as log:
+        for number in range(1, 101):
+            await (await log.take(events(number, 1), "shop")).stored()
+    async with open_log("disk", tmp_path, []) as log:
+        account = log.account("a", oldest=True)
+        real = log._queries.chunks
+
+        def chunks_from(number: int) -> object:
+            asked.append(number)
+            return real(number)
+
+        monkeypatch.setattr(log._queries, "chunks", chunks_from)
+        found = [await account.read(number) for number in range(1, 101)]
+        assert [messages(chunk) for chunk in found] == [[f"m-{number}"] for number in range(1, 101)]
+        assert await account.read(101) is None
+    assert asked == [1]
 
 
 # With threads --------------------------------------------------------------------------------------------------------

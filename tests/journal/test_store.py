@@ -382,6 +382,7 @@ def test_a_damaged_chunk_is_a_gap_up_to_the_next_one(new: Any, folder: Path) -> 
         assert (whole.first, whole.end, whole.pieces) == (1, 3, [Piece("shop", 1000.0, [b"x" * 20] * 2)])
         assert queries.chunk(3) == Gap(3, 5, "damaged")
         assert queries.chunk(7) is None
+        assert queries.chunks(1) == [whole], "what is behind it is not whole"
         assert [queries.first_of(number) for number in (1, 2, 3, 5, 6, 7)] == [1, 1, 3, 3, 6, None]
     finally:
         queries.close()
