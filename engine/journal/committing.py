@@ -41,6 +41,7 @@ RETRY_S = 1.0
 PATIENCE_S = 5.0
 DISPOSE_EVERY_S = 1.0
 """How often, at most, it is looked for chunks that may go, when there were none. Near the quota it is also done whenever cursors moved."""
+FULL = "the disk is full: nothing is accepted until there is room, delivery goes on"
 IDLE_S = 30.0
 """How much later while nothing else is to be written."""
 
@@ -103,7 +104,7 @@ class Committer:
         self.commits = 0
         self.abandoned = 0
         """Events that could not be stored before the end."""
-        self.is_full = False
+        self.is_full = store.starts_full
         """The disk is: events wait."""
         self.limits = limits
         self._store, self._writer, self._clock = store, writer, clock
@@ -119,7 +120,8 @@ class Committer:
         self._dispose_at = inf
         self._retry_at = -inf
         self._hopeless = False
-        self._gave_ballast = False
+        self._gave_ballast = store.starts_full
+        self._refill_at = -inf
         self._bell = anyio.Event()
         self._ending = False
 
@@ -206,6 +208,8 @@ class Committer:
     async def run(self) -> None:
         """Until `end`. Raises JournalError when the disk fails for good."""
         draft: _Draft | None = None
+        if self.is_full:
+            self._say(FULL)
         while True:
             now = self._clock.monotonic()
             wait_s = self._wait_s(now)
@@ -339,7 +343,7 @@ class Committer:
         now = self._clock.monotonic()
         if not self.is_full:
             self.is_full = True
-            self._say("the disk is full: nothing is accepted until there is room, delivery goes on")
+            self._say(FULL)
         self._gave_ballast |= await self._writer.run(self._store.release_ballast)
         self._retry_at = now + RETRY_S
         if not self.is_saved:
@@ -351,14 +355,22 @@ class Committer:
         return await self._writer.run(self._store.spare_bytes) >= 2 * CHUNK_BYTES
 
     async def _is_ballast_back(self) -> bool:
-        """What was put aside for cursors is put aside again before an event is tried: else events would use it up."""
-        return not self._gave_ballast or await self._writer.run(self._store.refill_ballast)
+        """What was put aside for cursors is put aside again before the disk counts as well: else events would use it up."""
+        now = self._clock.monotonic()
+        if self._gave_ballast and now >= self._refill_at:
+            self._refill_at = now + RETRY_S
+            self._gave_ballast = not await self._writer.run(self._store.refill_ballast)
+        return not self._gave_ballast
 
     async def _heal(self) -> None:
-        if self.is_full:
-            self.is_full = self._gave_ballast = False
+        """Events were stored, if only inside the file: then it is asked before each commit whether there is still room."""
+        if not self.is_full:
+            return
+        if await self._is_ballast_back():
+            self.is_full = False
             self._say("there is room again: events are accepted")
-            await self._writer.run(self._store.refill_ballast)
+        else:
+            self._retry_at = self._clock.monotonic()
 
     def _abandon(self) -> None:
         """The end: what could not be stored was never acknowledged, and its senders hear so."""

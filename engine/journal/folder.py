@@ -49,12 +49,20 @@ class Folder:
 
     def refill_ballast(self) -> bool:
         """Puts it aside again. Whether that is done: not while the disk is nearly full."""
-        path = self.path / "ballast"
-        if path.exists():
+        return (self.path / "ballast").exists() or self._put_aside(BALLAST_BYTES)
+
+    def first_ballast(self) -> bool:
+        """For the beginning: half of what is left will do. False if that is next to nothing, and events would take what cursors need."""
+        if self.refill_ballast():
             return True
+        disk = os.statvfs(self.path)
+        some = disk.f_bavail * disk.f_frsize // 2
+        return self._put_aside(min(some, BALLAST_BYTES)) or some >= BALLAST_BYTES // 16
+
+    def _put_aside(self, size: int) -> bool:
         try:
-            with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
-                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+            with open(os.open(self.path / "ballast", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
         except OSError:
             self.release_ballast()
             return False

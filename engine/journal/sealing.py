@@ -42,6 +42,14 @@ def integer(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
+def text(value: object) -> str | None:
+    """The text that a blob is; of a damaged file it may be none."""
+    try:
+        return value.decode() if isinstance(value, bytes) else None
+    except UnicodeDecodeError:
+        return None
+
+
 def seconds(value: object) -> float:
     """A time of a damaged file may be anything: then it is long ago."""
     return value if isinstance(value, float) else 0.0

@@ -20,14 +20,14 @@ from typing import Any, Literal, TypeVar
 import apsw
 import msgspec
 
-from ..errors import JournalFull
+from ..errors import JournalError, JournalFull
 from .blob import Damaged, encode
 from .commits import Arrival, Commit, Committed, Found, Opened, StoredChunk
 from .disposing import Disposal, Disposed, Disposer, Undeletable
 from .folder import Folder
 from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing, Waiting
 from .schema import CHECKPOINT_PAGES, PAGE_BYTES, open_writer
-from .sealing import integer, packed, sealed, unpacked
+from .sealing import integer, packed, sealed, text, unpacked
 from .translating import translated
 
 _log = logging.getLogger("doorstep.journal")
@@ -53,6 +53,8 @@ class Store:
         self._vfs = vfs
         self._beside = Folder(folder)
         self._wal_pages = 0
+        self._is_stuffed = False
+        """Whether the WAL cannot be played back, for want of room."""
         try:
             try:
                 self._open()
@@ -63,7 +65,8 @@ class Store:
         except BaseException:
             self._beside.close()
             raise
-        self.refill_ballast()
+        self.starts_full = not self._beside.first_ballast()
+        """Whether the disk was full when it was opened, and nothing could be put aside."""
 
     def _open(self) -> None:
         with translated(), ExitStack() as undo:
@@ -87,8 +90,8 @@ class Store:
         """Everything but the events. From here on the journal counts as in use, until `close`."""
         with translated(self._connection):
             id_, clean = self._one("SELECT id, clean FROM journal") or ("", 0)
-            rows = self._all("SELECT name, row FROM accounts")
-            accounts = {name: self._account(name, row) for name, row in rows if isinstance(name, str)}
+            rows = [(text(name), row) for name, row in self._all("SELECT CAST(name AS BLOB), row FROM accounts")]
+            accounts = {name: self._account(name, row) for name, row in rows if name is not None}
             accounts |= {name: self._account(name, b"") for name in self._vanished() if name not in accounts}
             self._end = max(self._end, *(account.position.scan for account in accounts.values()), 1)
             self._connection.execute("UPDATE journal SET clean = 0")
@@ -169,8 +172,13 @@ class Store:
     def commit(self, commit: Commit) -> Committed:
         """Writes all of it, or nothing. Returns when it is as durable as configured.
 
-        Raises JournalFull when the disk is, JournalError when it fails; the same commit may be tried again after either.
+        Raises JournalFull when the disk is, JournalError when it fails; the same commit may be tried again after either. While the WAL
+        cannot be played back no events are taken: it would grow, and use up the room that is kept for playing it back.
         """
+        if self._is_stuffed and commit.arrivals:
+            self.checkpoint()
+            if self._is_stuffed:
+                raise JournalFull("the disk is full")
         for _ in range(DAMAGED_AT_ONCE):
             with suppress(Undeletable):
                 return self._commit(commit, commit.disposal)
@@ -274,9 +282,13 @@ class Store:
     def checkpoint(self) -> None:
         """Plays the WAL back into the file, as far as readers let it. What fails is done the next time: nothing depends on it."""
         self._wal_pages = 0
+        self._is_stuffed = False
         try:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.Error as error:
+            with translated(self._connection):
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except JournalFull:
+            self._is_stuffed = True
+        except JournalError as error:
             _log.warning("a checkpoint failed", extra={"facts": {"journal": str(self.folder), "error": str(error)}})
 
     def _count_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:

@@ -26,6 +26,10 @@ def translated(connection: apsw.Connection | None = None) -> Iterator[None]:
         raise JournalError(
             f"the journal is damaged ({error}); `doorstep journal salvage` rescues what it holds"
         ) from error
+    except UnicodeDecodeError as error:  # of a text in a column
+        raise JournalError(
+            "the journal is damaged (a text that is none); `doorstep journal verify` says where"
+        ) from error
     except apsw.Error as error:
         if connection is not None and isinstance(error, apsw.IOError) and connection.system_errno in _FULL:
             raise JournalFull(

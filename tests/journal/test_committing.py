@@ -282,6 +282,38 @@ async def test_on_a_full_disk_events_wait_cursors_are_saved_and_it_heals_by_itse
     ]
 
 
+async def test_as_long_as_the_ballast_is_not_back_events_get_only_the_room_inside_the_file(
+    open_log: Any, events: Any, tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would use up what it was given for, and in the end not even cursors could be saved: nothing would ever go."""
+    inside = 0
+    monkeypatch.setattr(Store, "refill_ballast", lambda self: (self.folder / "ballast").exists() or not inside)
+    monkeypatch.setattr(Store, "spare_bytes", lambda self: inside)
+    async with open_log("disk", tmp_path, []) as log:
+        log.account("a")
+        await (await log.take(events(1, 2), "shop")).stored()
+        disk.fault = disk.full
+        ticket = await log.take(events(3, 2), "shop")
+        await anyio.sleep(0.1)
+        assert log.statistics().is_full
+        disk.fault, inside = disk.well, 600 * 1024
+        with anyio.fail_after(1.1):
+            await ticket.stored()
+        for number in (5, 7, 9):  # one after the other, without a second between
+            with anyio.fail_after(0.1):
+                await (await log.take(events(number, 2), "shop")).stored()
+        assert log.statistics().is_full, "the ballast is not back"
+        inside = 100 * 1024
+        ticket = await log.take(events(11, 2), "shop")
+        with anyio.move_on_after(5) as waited:
+            await ticket.stored()
+        assert waited.cancelled_caught
+        inside = 0  # that is: there is room on the disk again
+        with anyio.fail_after(2.1):
+            await ticket.stored()
+        assert not log.statistics().is_full
+
+
 async def test_where_not_even_a_cursor_fits_it_is_saved_as_soon_as_it_does(
     open_log: Any, events: Any, tmp_path: Path, disk: Disk
 ) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import apsw
@@ -422,6 +425,68 @@ def test_the_ballast_is_put_aside_given_up_and_put_aside_again(
     assert not ballast.exists()
     assert store.refill_ballast()
     assert ballast.stat().st_size == 2**20
+
+
+def test_on_a_small_disk_half_of_what_is_left_is_put_aside_and_on_a_full_one_it_says_so(
+    new: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, most = 3 * 2**20, 2 * 2**20
+
+    def fallocate(descriptor: int, offset: int, size: int) -> None:
+        if size > most:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(descriptor, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", fallocate)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free // 4096, f_frsize=4096))
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 16 * 2**20)
+    store = new()
+    assert not store.starts_full
+    assert (folder / "ballast").stat().st_size == 1.5 * 2**20
+    store.release_ballast()
+    free, most = 2**20, 0
+    assert new().starts_full
+    assert not (folder / "ballast").exists()
+    free = 2**30
+    assert not new().starts_full, "a limit on the size of files is not a full disk"
+
+
+def test_while_the_wal_cannot_be_played_back_no_events_are_taken_and_cursors_are_saved(
+    new: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The WAL would grow, and use up the room that is kept for playing it back."""
+    store = new()
+    store.commit(Commit(arrivals=[arrival(2)]))
+    real, crammed = store._connection, True
+
+    class Connection:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def wal_checkpoint(self, **how: Any) -> Any:
+            if crammed:
+                raise apsw.FullError("database or disk is full")
+            return real.wal_checkpoint(**how)
+
+    monkeypatch.setattr(store, "_connection", Connection())
+    store.checkpoint()
+    with pytest.raises(JournalFull):
+        store.commit(Commit(arrivals=[arrival(2)]))
+    store.commit(Commit(changes=[changes(position=Position(3))]))
+    crammed = False
+    assert [chunk.first for chunk in store.commit(Commit(arrivals=[arrival(2)])).chunks] == [3]
+
+
+def test_a_destination_whose_name_is_damaged_begins_with_the_oldest_event(new: Any) -> None:
+    store = new()
+    store.commit(Commit(arrivals=[arrival(4)], changes=[changes(version="v1", used_from=1)]))
+    store.work(lambda connection: connection.execute("UPDATE accounts SET name = CAST(x'61ff62' AS TEXT)").fetchall())
+    assert {name: found.position for name, found in store.opened().accounts.items()} == {"a": Position(1)}
+
+
+def test_a_text_that_is_none_is_damage_and_said_to_be() -> None:
+    with pytest.raises(JournalError, match="the journal is damaged"), translated():
+        b"a\xff".decode()
 
 
 def test_sqlites_errors_become_ours() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 from doorstep.engine.journal.commits import Opened
+from doorstep.engine.journal.letters import letters_of
 from doorstep.engine.journal.queries import Queries, StoredPieces
 from doorstep.engine.journal.records import Gap, Position
 from doorstep.engine.journal.store import Store
@@ -60,9 +61,9 @@ def found_in(opened: Opened, queries: Queries, event: Callable[[int], bytes]) ->
 
 
 def letters_in(queries: Queries) -> list[tuple[str, int]]:
-    """Of each dead letter, whose it is and which event. Raises the errors of SQLite."""
-    rows: list[Any] = queries.connection.execute("SELECT destination, number FROM dead").fetchall()
-    return rows
+    """Of each dead letter that is whole, whose it is and which event. Raises the errors of SQLite."""
+    rows: list[Any] = queries.connection.execute("SELECT id, row FROM dead").fetchall()
+    return [(letter.destination, letter.number) for letter in letters_of(rows)]
 
 
 def page_of(position: Position, parked: list[int], dead: list[int]) -> Page:
