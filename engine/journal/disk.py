@@ -36,7 +36,7 @@ from .storage import Worker
 from .store import Store
 from .taken import Taken
 
-TAKEN_BYTES = 8 * 2**20
+TAKEN_BYTES = 16 * 2**20
 """Of events that wait for their commit; then whoever brings more waits."""
 CACHE_BYTES = 64 * 2**20
 ROOM_S = 1.0
