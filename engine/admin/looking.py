@@ -194,7 +194,7 @@ class _Looking:
 
 
 def _row(name: str, one: Observation, trend: Trend) -> Row:
-    """One that a reload took away still counts, and is no more."""
+    """A destination at a glance; also one that a reload took away, whose numbers still count."""
     numbers = one.statistics
     return Row(
         name=name,

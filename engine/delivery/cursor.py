@@ -90,7 +90,7 @@ class Cursor:
         self.scan = position.scan
         self._open = {open.first: _Open(open.first, open.flags, None) for open in position.open}
         self._firsts = list(self._open)
-        self._unread = len(self._open)
+        self._unread_chunks = len(self._open)
         self._open_bytes = 0
 
     @property
@@ -109,7 +109,7 @@ class Cursor:
     @property
     def unread(self) -> int | None:
         """The first chunk that an earlier life had taken and this one has not read yet."""
-        return next(first for first in self._firsts if self._open[first].chunk is None) if self._unread else None
+        return next(first for first in self._firsts if self._open[first].chunk is None) if self._unread_chunks else None
 
     @property
     def oldest(self) -> Envelope | None:
@@ -136,7 +136,7 @@ class Cursor:
         if place.chunk is not None or place.count != len(chunk.envelopes):
             raise ValueError(f"chunk {chunk.first} is open already, or another one")
         place.chunk = chunk
-        self._unread -= 1
+        self._unread_chunks -= 1
         self._open_bytes += chunk.size_bytes
         return place.unsettled()
 
@@ -189,7 +189,7 @@ class Cursor:
         del self._open[place.first]
         self._firsts.remove(place.first)
         if place.chunk is None:
-            self._unread -= 1
+            self._unread_chunks -= 1
         else:
             self._open_bytes -= place.chunk.size_bytes
 

@@ -280,7 +280,7 @@ class Store:
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Plays the WAL back into the file, as far as readers let it. What fails is done the next time: nothing depends on it."""
+        """Plays the WAL back into the file, as far as readers let it. What fails is done the next time; see `commit` for want of room."""
         self._wal_pages = 0
         self._is_stuffed = False
         try:

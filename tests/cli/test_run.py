@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -213,7 +212,6 @@ def test_a_fifo_is_read_once_somebody_writes_to_it(start, receiver, events, tmp_
     os.mkfifo(tmp_path / "events")
     process = start("run", "--to", receiver.url(), "--from", tmp_path / "events")
     with open(tmp_path / "events", "wb") as writer:  # returns when the other side is open
-        time.sleep(0.3)
         writer.write(events(1)[0])
     assert process.end()[0] == 0
     assert receiver.lines() == events(1)
