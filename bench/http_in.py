@@ -29,7 +29,7 @@ from typing import Any
 from .entrants import webhook
 from .harness import Bench, Void, bench
 from .posting import Posted, batches, post, request, singles
-from .reliability.process import Doorstep
+from .reliability.process import Doorstep, Ended
 
 BATCH = 500
 SINGLE_CONNECTIONS = 64
@@ -86,7 +86,7 @@ def single(stand: Bench, options: argparse.Namespace) -> Figures:
 def beside_hostile(stand: Bench, options: argparse.Namespace) -> Figures:
     """The same with and without clients that only hold connections, in one process and one minute."""
     requests = list(singles(options.singles // 2))
-    rates = {}
+    rates: dict[bool, list[float]] = {}
     with engine(stand) as doorstep:
         post(*address(doorstep), islice(singles(2000, seed=3), 2000), SINGLE_CONNECTIONS)
         for is_hostile in (False, True, False):
@@ -124,11 +124,17 @@ def refusals(stand: Bench, options: argparse.Namespace) -> Figures:
 PARTS = {"batches": batched, "singles": single, "hostile": beside_hostile, "refusals": refusals}
 
 
+class Served(Doorstep):
+    """An engine, and how it ended, once the block that it served has."""
+
+    ended: Ended
+
+
 @contextmanager
-def engine(stand: Bench) -> Iterator[Doorstep]:
+def engine(stand: Bench) -> Iterator[Served]:
     """One that listens, on a journal that is not there yet; `ended` when the block is left."""
     with tempfile.TemporaryDirectory(prefix="journal-") as folder:
-        doorstep = Doorstep(configured(Path(folder), stand.sink))
+        doorstep = Served(configured(Path(folder), stand.sink))
         doorstep.start()
         try:
             while doorstep.address("http") is None:
@@ -164,7 +170,7 @@ def address(doorstep: Doorstep) -> tuple[str, int]:
     return found
 
 
-def figures(doorstep: Doorstep, posted: Posted, events: int) -> Figures:
+def figures(doorstep: Served, posted: Posted, events: int) -> Figures:
     """Raises Void unless all that was accepted is accounted for."""
     ended = doorstep.ended
     accepted = posted.accepted * events - ended.rejected

@@ -24,6 +24,7 @@ DISK: dict[str, dict[str, object]] = {
     "kill": {"most_s": 0.4},
     "restart": {"most_s": 0.1, "rate": 10_000},
     "explain": {"questions": 20},
+    "replay": {"kills": 1},
 }
 """They mostly wait, so they run side by side."""
 PLAYS = 3

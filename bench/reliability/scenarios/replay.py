@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import re
 import subprocess
@@ -130,7 +131,7 @@ def listening(paths: Paths) -> Iterator[Receiver]:
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield Receiver(server.sockets[0].getsockname()[1])
+        yield Receiver(server.sockets[0].getsockname()[1], os.getpid())
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

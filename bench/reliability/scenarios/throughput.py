@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from bench.entrants import webhook
 from bench.harness import Bench, bench
 from bench.scenario import Goal
-from bench.scenarios import webhook
 
 from ..clients import ack_latencies_ns
 from ..flow import Flow, flow, run_command
