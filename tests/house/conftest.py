@@ -90,7 +90,7 @@ def one_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_tree(one_copy: Path) -> Iterator[Path]:
     """The same, copied and compiled once for a whole module; what a test adds to it goes with the test."""
     yield one_copy
-    subprocess.run(["git", "clean", "-dfq"], cwd=one_copy, timeout=30, check=True)
+    subprocess.run(["git", "clean", "-dfqx", "destinations"], cwd=one_copy, timeout=30, check=True)
 
 
 def copied(copy: Path) -> Path:

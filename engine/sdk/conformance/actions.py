@@ -129,13 +129,13 @@ class ActionConformance(OverHttp):
         check()
 
     def test_every_status_and_body_has_a_verdict(self) -> None:
-        for sent in self.biggest():
-            for status in range(100, 600, 1):
+        for exchange in self.exchanges():
+            for status in range(100, 600):
                 for body in BODIES if status in (200, 201, 207, 400, 429, 500) else BODIES[:2]:
-                    self.assert_total(sent, Response(status, {}, body))
+                    exchange.assert_total(Response(status, {}, body))
 
     def test_no_response_makes_a_verdict_raise(self) -> None:
-        everything = self.biggest()
+        everything = self.exchanges()
         text = strategies.text(strategies.characters(codec="latin-1"), max_size=20)
         names = strategies.sampled_from(["retry-after", "date", "content-type", "x-ratelimit-reset"])
 
@@ -146,8 +146,8 @@ class ActionConformance(OverHttp):
             strategies.binary(max_size=200) | json_bytes(),
             strategies.sampled_from(everything),
         )
-        def check(status: int, headers: dict[str, str], body: bytes, sent: Sent) -> None:
-            self.assert_total(sent, Response(status, headers, body))
+        def check(status: int, headers: dict[str, str], body: bytes, exchange: _Exchange) -> None:
+            exchange.assert_total(Response(status, headers, body))
 
         check()
 
@@ -234,28 +234,12 @@ class ActionConformance(OverHttp):
         drive(destination.exchange(batch, items), answer)
         return made
 
-    def assert_total(self, sent: Sent, response: Response) -> None:
-        """Whatever each request is answered, there is a verdict in the end; a `ValidationError` and the like are verdicts, too."""
-        destination = self.destination_of(self.make_tester_once())
-        items = [item for part in destination.form(sent.batch).parts() for item in part]
-        asked = 0
-
-        def answer(request: Request) -> Response:
-            nonlocal asked
-            asked += 1
-            assert asked < 50, "an exchange without an end"
-            return response
-
-        try:
-            verdict: Judgement = drive(destination.exchange(sent.batch, items), answer)
-        except ValidationError as error:
-            verdict = Failure(error.fault, error.code)
-        assert_verdict(verdict, sent.batch)
-
-    def make_tester_once(self) -> Tester:
-        if not hasattr(self, "_tester"):
-            self._tester = self.make_tester()
-        return self._tester
+    def exchanges(self) -> list[_Exchange]:
+        destination = self.destination_of(self.make_tester())
+        return [
+            _Exchange(destination, sent.batch, [item for part in destination.form(sent.batch).parts() for item in part])
+            for sent in self.biggest()
+        ]
 
     def golden_tester(self, golden: Golden) -> Tester:
         settings = copy.deepcopy(dict(self.settings if golden.settings is None else golden.settings))
@@ -268,6 +252,30 @@ class ActionConformance(OverHttp):
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
         return self.golden_tester(golden).run(*golden.events, answer=answer, at=golden.at)
+
+
+class _Exchange(msgspec.Struct, frozen=True):
+    """A batch formed, to be sent again and again, each time answered in another way."""
+
+    destination: ActionDestination[Any]
+    batch: Batch
+    items: list[Any]
+
+    def assert_total(self, response: Response) -> None:
+        """Whatever each request is answered, there is a verdict in the end; a `ValidationError` and the like are verdicts, too."""
+        asked = 0
+
+        def answer(request: Request) -> Response:
+            nonlocal asked
+            asked += 1
+            assert asked < 50, "an exchange without an end"
+            return response
+
+        try:
+            verdict: Judgement = drive(self.destination.exchange(self.batch, self.items), answer)
+        except ValidationError as error:
+            verdict = Failure(error.fault, error.code)
+        assert_verdict(verdict, self.batch)
 
 
 def _always(response: Response) -> Callable[[Request], Response]:
