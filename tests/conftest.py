@@ -16,8 +16,12 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("doorstep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("doorstep")
 
-# Nothing here is beyond this machine, so nobody's certificates are worth trusting; reading them took a quarter of each command's start.
-os.environ["SSL_CERT_FILE"] = os.devnull
+
+def pytest_configure(config: pytest.Config) -> None:
+    """But for what is set up anew nothing is beyond this machine, so nobody's certificates are worth trusting: reading them took a
+    quarter of each command's start."""
+    if config.option.markexpr != "fresh":
+        os.environ["SSL_CERT_FILE"] = os.devnull
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,8 @@
 The next commit starts when the last one ends, with all that is waiting, so under load commits grow by themselves and a sync is shared by
 all who wait for it. What destinations noted goes along every `FLUSH_S`, alone if no events come.
 
-A full disk is back-pressure: the ballast is given up, cursors are still saved, events wait and are tried again every second. What is only
+A full disk is back-pressure: the ballast is given up, cursors are still saved, events wait and are tried again every second. Whoever
+fills the disk may take the ballast, too: cursors then wait for the first room there is, and are tried ten times a second. What is only
 kept for replay makes room for them: `retention` is a wish, to take events in is the purpose.
 
 A disk that fails is tried for `PATIENCE_S`; then the journal gives up, and says so by JournalError.
@@ -38,6 +39,8 @@ COMMIT_BYTES = 4 * 2**20
 HEADROOM_BYTES = 2 * COMMIT_BYTES
 """So much below `max_journal_bytes` old chunks begin to go, with the commits that bring new ones: so nobody waits for that at the limit."""
 RETRY_S = 1.0
+RETRY_CURSORS_S = 0.1
+"""They are small, and each moment without them is one that a crash repeats."""
 PATIENCE_S = 5.0
 DISPOSE_EVERY_S = 1.0
 """How often, at most, it is looked for chunks that may go, when there were none. Near the quota it is also done whenever cursors moved."""
@@ -341,13 +344,14 @@ class Committer:
     async def _bear_full_disk(self, *, had_events: bool) -> None:
         """Cursors come first: what was put aside for them is used now."""
         now = self._clock.monotonic()
+        if had_events or not self.is_full:
+            self._retry_at = now + RETRY_S
         if not self.is_full:
             self.is_full = True
             self._say(FULL)
         self._gave_ballast |= await self._writer.run(self._store.release_ballast)
-        self._retry_at = now + RETRY_S
         if not self.is_saved:
-            self._flush_at = now if had_events else self._retry_at
+            self._flush_at = now if had_events else now + RETRY_CURSORS_S
             self._hopeless = not had_events
 
     async def _is_room_inside(self) -> bool:
