@@ -76,4 +76,4 @@ def _without(decoded: Decoded, found: bytes, named: list[int], repeats: list[int
         is_new[named[position]] = kept[position] = 0
     digests_kept = b"".join(compress((found[at : at + 16] for at in range(0, len(found), 16)), kept))
     lines, events = list(compress(decoded.lines, is_new)), list(compress(decoded.events, is_new))
-    return Sifted(Decoded(lines, events, decoded.rejected), digests_kept, len(repeats))
+    return Sifted(Decoded(lines, events, decoded.rejected, decoded.integrations), digests_kept, len(repeats))

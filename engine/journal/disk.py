@@ -209,12 +209,15 @@ class DiskLog:
 
     def _numbered(self, first: int, taken: Sequence[Taken]) -> Chunk:
         envelopes: list[Envelope] = []
+        integrations: frozenset[bytes] | None = frozenset()
         accepted = self._clock.monotonic()
         for one in taken:
             one.first = first + len(envelopes)
             receipt = Receipt(one.source, one.received, accepted, self.id)
             envelopes += map(Envelope, count(one.first), one.decoded.lines, one.decoded.events, repeat(receipt))
-        return Chunk(first, envelopes, sum(one.cost for one in taken))
+            said = one.decoded.integrations
+            integrations = None if integrations is None or said is None else integrations | said
+        return Chunk(first, envelopes, sum(one.cost for one in taken), integrations)
 
     # Out ---------------------------------------------------------------------------------------------------------
 

@@ -213,7 +213,7 @@ class MemoryLog:
             await self._room.enter(cost)
         receipt = Receipt(source, received, self._clock.monotonic(), self._id)
         envelopes = list(map(Envelope, count(self.end), decoded.lines, decoded.events, repeat(receipt)))
-        chunk = Chunk(self.end, envelopes, cost)
+        chunk = Chunk(self.end, envelopes, cost, decoded.integrations)
         self.end = chunk.end
         self._counters.accepted += len(envelopes)
         if self._accounts:

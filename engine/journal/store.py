@@ -9,7 +9,6 @@ SQLite's pages have none: a damaged cursor is noticed, and the destination start
 from __future__ import annotations
 
 import logging
-import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -19,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import apsw
 import msgspec
+from zlib_ng.zlib_ng import crc32
 
 from ..errors import JournalError, JournalFull
 from .blob import Damaged, encode
@@ -350,13 +350,13 @@ class Store:
 
 def hash_of(message_id: str | None) -> int:
     """What `ids` knows an event by: two of a million events in one look-up share it, and then a chunk is read for nothing."""
-    return zlib.crc32(message_id.encode("utf-8", "surrogatepass")) if message_id else 0
+    return crc32(message_id.encode("utf-8", "surrogatepass")) if message_id else 0
 
 
 def hashes_of(message_ids: Sequence[str | None]) -> bytes:
     """Four bytes for each. The loop is in C, as it can be where all are there and Unicode: 0.1 in place of 0.3 us."""
     try:
-        return array("I", map(zlib.crc32, map(str.encode, message_ids))).tobytes()  # type: ignore[arg-type]
+        return array("I", map(crc32, map(str.encode, message_ids))).tobytes()  # type: ignore[arg-type]
     except (TypeError, UnicodeEncodeError):
         return array("I", map(hash_of, message_ids)).tobytes()
 

@@ -68,6 +68,8 @@ class Decoded(msgspec.Struct, frozen=True):
     lines: list[bytes]
     events: Sequence[Event | AnyEvent]
     rejected: list[Rejection]
+    integrations: frozenset[bytes] | None = None
+    """The different `integrations` objects of the events; None if they were not looked at together."""
 
 
 class LineDecoder:
@@ -77,7 +79,7 @@ class LineDecoder:
         self._max_event_bytes = max_event_bytes
         self._unsuspicious_bytes = min(max_event_bytes, _SHALLOW_BYTES)
         self._decode: Callable[[bytes], Event | AnyEvent]
-        self._first_fault: Callable[[Sequence[Any]], str | None]
+        self._first_fault: Callable[[Sequence[Any], set[bytes]], str | None]
         if spec == "segment":
             self._decode, self._first_fault = msgspec.json.Decoder(Event).decode, self._segment_fault
         else:
@@ -93,8 +95,9 @@ class LineDecoder:
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 pass
             else:
-                if self._first_fault(events) is None:
-                    return Decoded(read.lines, events, rejected)
+                said: set[bytes] = set()
+                if self._first_fault(events, said) is None:
+                    return Decoded(read.lines, events, rejected, frozenset(said))
         return self._sift(read, rejected)
 
     def judge(self, line: bytes, allowance: int = 0) -> tuple[str, str] | Event | AnyEvent:
@@ -106,7 +109,7 @@ class LineDecoder:
             event = self._decode(line)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return _why(line), _detail(error)
-        fault = self._first_fault([event])
+        fault = self._first_fault([event], set())
         return (fault, "") if fault else event
 
     def _sift(self, read: Lines, rejected: list[Rejection]) -> Decoded:
@@ -138,8 +141,8 @@ class LineDecoder:
             return "not_utf8"
         return "too_deep" if _too_deep(line) else None
 
-    def _segment_fault(self, events: Sequence[Event]) -> str | None:
-        """The rules of the spec that types can't say, in one loop: what breaks one first, or None."""
+    def _segment_fault(self, events: Sequence[Event], said: set[bytes]) -> str | None:
+        """The rules of the spec that types can't say, in one loop: what breaks one first, or None. `said`: see `Decoded.integrations`."""
         sound = self._integrations_seen
         for event in events:
             if not event.userId and not event.anonymousId:
@@ -152,10 +155,11 @@ class LineDecoder:
                     return "group_id_not_defined"
             elif event.type == "alias" and not event.previousId:
                 return "previous_id_not_defined"
-            if event.integrations is not ABSENT and bytes(event.integrations) not in sound:
-                fault = self._integrations_fault(bytes(event.integrations))
+            if event.integrations is not ABSENT and (text := bytes(event.integrations)) not in said:
+                fault = None if text in sound else self._integrations_fault(text)
                 if fault:
                     return fault
+                said.add(text)
         return None
 
     def _integrations_fault(self, text: bytes) -> str | None:
@@ -168,8 +172,9 @@ class LineDecoder:
         return None
 
 
-def _no_fault(events: Sequence[AnyEvent]) -> None:
+def _no_fault(events: Sequence[AnyEvent], said: set[bytes]) -> None:
     """`spec = "any"`: an object is an event."""
+    said.update(bytes(event.integrations) for event in events if event.integrations is not ABSENT)
 
 
 _decode_loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -64,8 +64,10 @@ class Columns:
     @cached_property
     def integrations_said(self) -> frozenset[bytes]:
         """The different `integrations` objects that say something: none or `{}` is usual, and seen by its length."""
-        raws = [raw for envelope in self.chunk.envelopes if len(raw := envelope.event.integrations) > len(b"{}")]
-        return frozenset(map(bytes, raws))
+        said: Iterable[bytes] | None = self.chunk.integrations
+        if said is None:
+            said = map(bytes, map(_integrations_of, self.chunk.envelopes))
+        return frozenset(text for text in said if len(text) > len(b"{}"))
 
     @cached_property
     def integrations(self) -> list[bytes]:

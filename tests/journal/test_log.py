@@ -14,7 +14,8 @@ from anyio.abc import TaskGroup
 from doorstep.engine.errors import Closed
 from doorstep.engine.journal import disk
 from doorstep.engine.journal.records import Position
-from doorstep.engine.model import Chunk
+from doorstep.engine.model import Chunk, LineDecoder, Lines
+from doorstep.engine.model.decode import Decoded
 from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,27 @@ def sources(stored: list[Chunk]) -> list[str]:
     """One for each take, in the order in which they were stored; a chunk may hold several."""
     receipts = [envelope.receipt for chunk in stored for envelope in chunk.envelopes]
     return [receipt.source for index, receipt in enumerate(receipts) if not index or receipts[index - 1] != receipt]
+
+
+async def test_a_chunk_says_what_integrations_objects_came_with_it_if_all_were_looked_at(
+    kind: str, open_log: Any, tmp_path: Path
+) -> None:
+    stored: list[Chunk] = []
+
+    def decoded(*parts: str) -> Decoded:
+        lines = [b'{"type":"page","userId":"u","integrations":%b}' % part.encode() for part in parts]
+        return LineDecoder().decode(Lines(lines, range(len(lines))))
+
+    async with open_log(kind, tmp_path / "d", stored) as log, in_time() as group:
+        for parts in (["{}"], ['{"All":true}', "{}"], ['{"x":1}']):
+            group.start_soon(log.take, decoded(*parts), "shop")
+    whole = frozenset().union(*(chunk.integrations or () for chunk in stored))
+    assert whole == {b"{}", b'{"All":true}', b'{"x":1}'}
+    stored.clear()
+    async with open_log(kind, tmp_path / "e", stored) as log:
+        for parts in (["{}"], ["{}", "[]"], ["{}"]):  # a list makes the decoder go line by line
+            await (await log.take(decoded(*parts), "shop")).stored()
+    assert [chunk.integrations for chunk in stored] == [{b"{}"}, None, {b"{}"}]
 
 
 async def test_numbers_go_on_without_a_gap_and_every_chunk_is_announced_once_in_order(

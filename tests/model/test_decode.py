@@ -139,7 +139,7 @@ def test_lines_that_the_splitter_skipped_are_rejected_too() -> None:
 
 
 def test_a_read_of_nothing_is_nothing() -> None:
-    assert LineDecoder().decode(Lines([], [], (), 3)) == Decoded([], [], [])
+    assert LineDecoder().decode(Lines([], [], (), 3)) == Decoded([], [], [], frozenset())
 
 
 def test_integrations_are_checked_each_time_however_often_they_came() -> None:
@@ -167,7 +167,16 @@ def test_integrations_are_checked_each_time_however_often_they_came() -> None:
     ],
 )
 def test_spec_any_takes_every_object(line: bytes, event: AnyEvent) -> None:
-    assert LineDecoder("any").decode(lines_of(line)) == Decoded([line], [event], [])
+    assert LineDecoder("any").decode(lines_of(line)) == Decoded([line], [event], [], frozenset())
+
+
+@pytest.mark.parametrize("spec", ["segment", "any"])
+def test_the_different_integrations_objects_of_a_read_are_told(spec: Any) -> None:
+    parts = ['{"All":true}', "{}", '{"All":true}', '{"x":{"list":[1]},"All":false}']
+    lines = [f'{{"type":"track","event":"e","userId":"u","integrations":{part}}}'.encode() for part in parts]
+    decoded = LineDecoder(spec).decode(lines_of(*lines, b'{"type":"track","event":"e","userId":"u"}'))
+    assert decoded.integrations == {b'{"All":true}', b"{}", b'{"x":{"list":[1]},"All":false}'}
+    assert LineDecoder(spec).decode(lines_of(*lines, b"[]")).integrations is None, "one by one they are not looked at"
 
 
 @pytest.mark.parametrize(

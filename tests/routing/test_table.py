@@ -71,6 +71,19 @@ def test_integrations(integrations: Any, reason: str | None) -> None:
     assert scan(route(), event, {"type": "page"}) == ([reason, None] if reason else None)
 
 
+def test_what_was_seen_on_arrival_spares_a_look_at_each_and_changes_no_answer() -> None:
+    refusing, willing = b'{"Webhook": false}', b'{"All": true}'
+    lines = [b'{"type": "track", "integrations": %b}' % said for said in (refusing, willing)] + [b'{"type": "page"}']
+    chunk = Chunk(0, list(map(envelope, lines)), 0)
+    table = RoutingTable([route()])
+    assert table.scan("hook", chunk) == ["integrations", None, None]
+    for first, seen in enumerate(({refusing, willing}, {refusing, willing, b"{}", b'{"hook": false}'}), 1):
+        told = msgspec.structs.replace(chunk, first=first, integrations=frozenset(seen))
+        assert table.scan("hook", told) == ["integrations", None, None]
+    unseen = msgspec.structs.replace(chunk, first=3, integrations=frozenset({willing}))
+    assert table.scan("hook", unseen) is None, "it was looked at each all the same"
+
+
 def test_options_that_cannot_be_decoded_still_mean_yes() -> None:
     line = b'{"type": "track", "integrations": {"All": false, "Webhook": {"x": 1e999}}}'
     assert RoutingTable([route()]).judge("hook", envelope(line)) is None
