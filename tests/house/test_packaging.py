@@ -132,7 +132,7 @@ def _is_below(file: str, name: str) -> bool:
     return file == name or file.startswith(f"{name}/")
 
 
-IMPORTED_AS = {"prometheus-client": "prometheus_client", "python-liquid": "liquid"}
+IMPORTED_AS = {"prometheus-client": "prometheus_client", "python-liquid": "liquid", "zlib-ng": "zlib_ng"}
 NEVER_IMPORTED = {"tzdata"}
 """Data: `zoneinfo` looks there where the machine has no time zones of its own."""
 
