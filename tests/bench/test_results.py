@@ -73,6 +73,12 @@ def test_records_are_appended_and_read_back_by_commit_or_by_file(tmp_path: Path)
     assert load(str(path), tmp_path) == [first, second]
 
 
+def test_every_record_that_is_kept_can_be_read() -> None:
+    """`python -m bench table` reads them all: one with a truth value for a figure made it end."""
+    kept = load("")
+    assert {"pass-through", "reliability/kill", "reliability/isolation"} <= {record.scenario for record in kept}
+
+
 def test_an_unknown_commit_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="'feed'"):
         load("feed", tmp_path)

@@ -91,7 +91,7 @@ def under_load(form: Form, rate: int, fault: Kind) -> Figures:
             "p99_ms": p99_ms,
             "p99_ratio": p99_ms / calm_p99_ms,
             "rss_growth_mib": growth_mib,
-            "out_of_order": not in_order(play.receiver.arrived("bad")),
+            "out_of_order": int(not in_order(play.receiver.arrived("bad"))),
         }
 
 
