@@ -292,7 +292,11 @@ class Committer:
         self._dispose_at = draft.now if draft.taken else draft.now + DISPOSE_EVERY_S
 
     def _collect_changes(self, now: float) -> list[anyio.Event]:
+        """All that was noted. But what did not fit goes alone: else a full disk would make it more with every try."""
         if now < self._flush_at and not self._ending:
+            return []
+        if self._unsaved:
+            self._flush_at = now if self._noted or self._writing_down else inf
             return []
         for account in self._noted:
             changes = account.changes()

@@ -333,6 +333,33 @@ async def test_where_not_even_a_cursor_fits_it_is_saved_as_soon_as_it_does(
         assert [row.number for row in log.account("a").parked] == [7]
 
 
+async def test_while_not_even_a_cursor_fits_nothing_piles_up_and_the_last_one_is_saved(
+    open_log: Any, events: Any, tmp_path: Path, disk: Disk
+) -> None:
+    """Destinations go on delivering meanwhile, for hours maybe."""
+    tried: list[int] = []
+
+    def wholly_full(commit: Any) -> None:
+        tried.append(len(commit.changes))
+        raise JournalFull("the disk is full")
+
+    async with open_log("disk", tmp_path, []) as log:
+        accounts = [log.account(name) for name in "ab"]
+        await (await log.take(events(1, 9), "shop")).stored()
+        disk.fault = wholly_full
+        where = 1
+        for account in accounts:
+            account.follow(lambda: Position(where))
+        for where in range(2, 10):  # noqa: B007  read by what the accounts follow
+            for account in accounts:
+                account.moved()
+            await anyio.sleep(1)
+        assert (max(tried), len(tried)) == (2, pytest.approx(80, abs=10))
+        disk.fault = disk.well
+        await anyio.sleep(0.2)
+        assert [written(tmp_path, name) for name in "ab"] == [Position(9)] * 2
+
+
 async def test_twenty_times_full_and_not_lose_or_repeat_anything(
     open_log: Any, events: Any, tmp_path: Path, disk: Disk
 ) -> None:
