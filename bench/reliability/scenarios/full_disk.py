@@ -62,7 +62,7 @@ def cycle(play: Stage, producer: Producer, disk: Path, *, kills: bool) -> float:
     not even a kill excuses a repeat of it (`repeats` counts deliveries of the last 100 ms only).
     """
     play.receiver.behave("gone", Behaviour(kind="down"))
-    filler = fill(disk / "filler", play.data_dir / "ballast")
+    filler = fill(disk / "filler")
     silent(play, producer)
     play.drained(["well"])
     if kills:
@@ -91,13 +91,8 @@ def silent(play: Stage, producer: Producer) -> None:
     play.until(lambda: time.monotonic_ns() - producer.last_ack_ns > SILENT_S * SECOND_NS, 60.0, "acks to stop")
 
 
-def fill(path: Path, ballast: Path) -> Path:
-    """Writes zeros until there is no room.
-
-    What the engine has put aside for its cursors it gives up in the moment when the disk is full: what this takes of it, because it is
-    not at its end yet, it gives back. What is taken from an engine that has nothing left but that is another promise, which nobody makes.
-    """
-    kept = ballast.stat().st_size if ballast.exists() else 0
+def fill(path: Path) -> Path:
+    """Writes zeros until there is no room."""
     with open(path, "wb", buffering=0) as file:
         for block in (1 << 20, 4096):
             try:
@@ -106,8 +101,6 @@ def fill(path: Path, ballast: Path) -> Path:
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
-        if kept and not ballast.exists():
-            file.truncate(max(0, file.tell() - kept))
     return path
 
 
