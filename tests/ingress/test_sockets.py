@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import socket
-import ssl
 import struct
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-import trustme
-from anyio.streams.tls import TLSStream
 from doorstep.engine.errors import ConfigError
-from doorstep.engine.ingress import SocketIngress, TcpSettings, TlsSettings, UnixSettings, open_ingress
+from doorstep.engine.ingress import SocketIngress, TcpSettings, open_ingress
 from doorstep.engine.ingress import sockets as sockets_module
 
+from .clients import LIMIT, all_of, connect, opened, reset, serving, tcp, until
+
 pytestmark = [pytest.mark.anyio, pytest.mark.backends]
-
-LIMIT = 32 * 1024
-
-
-def opened(settings: Any) -> SocketIngress:
-    ingress = open_ingress(settings, max_event_bytes=LIMIT)
-    assert isinstance(ingress, SocketIngress)
-    return ingress
-
-
-def tcp(**options: Any) -> SocketIngress:
-    return opened(TcpSettings(listen="127.0.0.1:0", **options))
-
-
-@asynccontextmanager
-async def serving(ingress: SocketIngress, taker: Any) -> AsyncIterator[SocketIngress]:
-    """Runs it; stops it at the end, and sees that this ends it."""
-    with anyio.fail_after(15):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ingress.run, taker)
-            yield ingress
-            ingress.stop()
-
-
-async def connect(ingress: SocketIngress) -> anyio.abc.SocketStream:
-    host, port = ingress.addresses[0].rsplit(":", 1)
-    return await anyio.connect_tcp(host, int(port))
-
-
-def reset(stream: anyio.abc.SocketStream) -> None:
-    """Breaks the connection off: the peer gets a RST in place of the end."""
-    raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-async def all_of(stream: Any) -> bytes:
-    return b"".join([piece async for piece in stream])
-
-
-async def until(condition: Any) -> None:
-    with anyio.fail_after(10):
-        while not condition():
-            await anyio.lowlevel.checkpoint()
 
 
 async def test_lines_of_a_client_arrive_whole_and_in_order(taker: Any) -> None:
@@ -396,81 +347,6 @@ async def test_without_free_descriptors_clients_wait(taker: Any) -> None:
     assert taker.lines == [b"a"]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Short: the path of a Unix socket has room for 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="ds", dir="/tmp") as name:
-        yield Path(name)
-
-
-async def test_a_unix_socket_takes_lines_and_is_gone_afterwards(folder: Path, taker: Any) -> None:
-    path = folder / "s"
-    async with serving(opened(UnixSettings(path=str(path), name="local", ack=True)), taker) as ingress:
-        assert ingress.addresses == [str(path)]
-        assert path.stat().st_mode & 0o777 == 0o600
-        async with await anyio.connect_unix(path) as client:
-            await client.send(b"a\nb")
-            await client.send_eof()
-            assert (await all_of(client)).endswith(b'{"ack": 2}\n')
-    assert taker.lines == [b"a", b"b"]
-    assert taker.sources == {"local"}
-    assert not path.exists()
-
-
-async def test_the_mode_of_a_unix_socket_can_be_chosen(folder: Path) -> None:
-    path = folder / "s"
-    ingress = opened(UnixSettings(path=str(path), mode="0660"))
-    assert path.stat().st_mode & 0o777 == 0o660
-    ingress.stop()
-
-
-async def test_a_stale_unix_socket_is_replaced(folder: Path, taker: Any) -> None:
-    path = folder / "s"
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(str(path))
-    async with serving(opened(UnixSettings(path=str(path))), taker):
-        async with await anyio.connect_unix(path) as client:
-            await client.send(b"a\n")
-            await taker.wait_lines(1)
-
-
-async def test_a_unix_socket_that_answers_is_left_alone(folder: Path) -> None:
-    path = folder / "s"
-    ingress = opened(UnixSettings(path=str(path)))
-    with pytest.raises(ConfigError, match="another program answers there"):
-        open_ingress(UnixSettings(path=str(path)), max_event_bytes=LIMIT)
-    assert path.exists()
-    ingress.stop()
-
-
-async def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(folder: Path) -> None:
-    path = folder / "s"
-    path.write_text("precious")
-    with pytest.raises(ConfigError, match="it is no socket"):
-        open_ingress(UnixSettings(path=str(path)), max_event_bytes=LIMIT)
-    assert path.read_text() == "precious"
-
-
-async def test_the_socket_of_a_successor_is_left_alone(folder: Path) -> None:
-    path = folder / "s"
-    first = opened(UnixSettings(path=str(path)))
-    os.unlink(path)
-    second = opened(UnixSettings(path=str(path)))
-    first.stop()
-    assert path.exists()
-    second.stop()
-    assert not path.exists()
-
-
-async def test_a_place_that_does_not_exist_is_a_configuration_error(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ingress\.unix\.path: can't listen on .*: No such file or directory"):
-        open_ingress(UnixSettings(path=str(folder / "missing" / "s")), max_event_bytes=LIMIT)
-    with pytest.raises(ValueError, match="`path`: is longer than a socket's name may be"):
-        UnixSettings(path=str(folder / ("s" * 200)))
-    with pytest.raises(ConfigError, match=r"ingress\.tcp\.listen: can't listen on 192\.0\.2\.1:7070"):
-        open_ingress(TcpSettings(listen="192.0.2.1:7070"), max_event_bytes=LIMIT)
-
-
 async def test_every_address_of_the_machine(taker: Any) -> None:
     async with serving(opened(TcpSettings(listen=":0")), taker) as ingress:
         ports = {address.rsplit(":", 1)[1] for address in ingress.addresses}
@@ -478,130 +354,3 @@ async def test_every_address_of_the_machine(taker: Any) -> None:
         async with await anyio.connect_tcp("127.0.0.1", int(ports.pop())) as client:
             await client.send(b"a\n")
             await taker.wait_lines(1)
-
-
-class Authority:
-    """A private certificate authority, its files, and contexts for clients that trust it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._ca = trustme.CA()
-        certificate = self._ca.issue_cert("localhost")
-        self.cert, self.key, self.ca = (str(folder / name) for name in ("cert.pem", "key.pem", "ca.pem"))
-        certificate.private_key_pem.write_to_path(self.key)
-        for blob in certificate.cert_chain_pems:
-            blob.write_to_path(self.cert, append=True)
-        self._ca.cert_pem.write_to_path(self.ca)
-
-    def client(self, *, known: bool = True) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        self._ca.configure_trust(context)
-        if known:
-            self._ca.issue_cert("client@example.com").configure_cert(context)
-        return context
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls"))
-
-
-async def connect_tls(ingress: SocketIngress, context: ssl.SSLContext) -> TLSStream:
-    return await TLSStream.wrap(await connect(ingress), server_side=False, hostname="localhost", ssl_context=context)
-
-
-async def test_tls_carries_lines_and_acks(authority: Authority, taker: Any) -> None:
-    tls = TlsSettings(cert=authority.cert, key=authority.key)
-    lines = [b"%d" % n * 200 for n in range(1000)]
-    async with serving(tcp(tls=tls, ack=True), taker) as ingress:
-        async with await connect_tls(ingress, authority.client(known=False)) as client:
-            await client.send(b"\n".join(lines) + b"\n")
-            acks = b""
-            while not acks.endswith(b'{"ack": 1000}\n'):
-                acks += await client.receive()
-    assert taker.lines == lines
-    assert ingress.statistics().connections_failed == 0
-
-
-async def test_tls_that_ends_properly_ends_the_last_line_too(authority: Authority, taker: Any) -> None:
-    async with serving(tcp(tls=TlsSettings(cert=authority.cert, key=authority.key)), taker) as ingress:
-        client = await connect_tls(ingress, authority.client())
-        await client.send(b"whole\nlast")
-        await client.aclose()
-        await taker.wait_lines(2)
-    assert taker.lines == [b"whole", b"last"]
-    assert ingress.statistics().connections_failed == 0
-
-
-async def test_tls_that_is_cut_off_may_lack_something(authority: Authority, taker: Any) -> None:
-    async with serving(tcp(tls=TlsSettings(cert=authority.cert, key=authority.key)), taker) as ingress:
-        client = await connect_tls(ingress, authority.client())
-        await client.send(b"whole\nhal")
-        await taker.wait_lines(1)
-        await client.transport_stream.aclose()
-        await until(lambda: ingress.statistics().connections == 0)
-    assert taker.lines == [b"whole"]
-    assert ingress.statistics().connections_failed == 1
-
-
-async def test_handshakes_that_fail_are_said_and_counted_but_not_each_one(
-    authority: Authority, taker: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    tls = TlsSettings(cert=authority.cert, key=authority.key, client_ca=authority.ca)
-    async with serving(tcp(tls=tls), taker) as ingress:
-        for seen in range(1, 4):
-            async with await connect(ingress) as plain:
-                await plain.send(b"GET / HTTP/1.1\r\n\r\n")
-                await until(lambda: ingress.statistics().connections_failed == seen)  # noqa: B023
-        ingress._said_at -= 10.0
-        async with await connect(ingress):
-            pass
-        await until(lambda: ingress.statistics().connections_failed == 4)
-    said = [(record.message, record.facts) for record in caplog.records if "handshake" in record.message]  # type: ignore[attr-defined]
-    assert said == [
-        ("a TLS handshake failed", {"ingress": ingress.name, "error": "http request", "count": 1}),
-        ("a TLS handshake failed", {"ingress": ingress.name, "error": "the connection broke off", "count": 3}),
-    ]
-
-
-async def test_a_client_without_the_right_certificate_is_refused(authority: Authority, taker: Any) -> None:
-    tls = TlsSettings(cert=authority.cert, key=authority.key, client_ca=authority.ca)
-    async with serving(tcp(tls=tls), taker) as ingress:
-        # With TLS 1.3 a client has done its part of the handshake before it learns of the refusal.
-        stranger = await connect_tls(ingress, authority.client(known=False))
-        with pytest.raises((anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError)):
-            await stranger.receive()
-        await anyio.aclose_forcefully(stranger)
-        async with await connect_tls(ingress, authority.client()) as client:
-            await client.send(b"a\n")
-            await taker.wait_lines(1)
-    assert taker.lines == [b"a"]
-    assert ingress.statistics().connections_failed == 1
-
-
-async def test_plain_text_at_a_tls_port_is_refused(authority: Authority, taker: Any) -> None:
-    async with serving(tcp(tls=TlsSettings(cert=authority.cert, key=authority.key)), taker) as ingress:
-        async with await connect(ingress) as client:
-            await client.send(b'{"type": "track"}\n' * 10)
-            await until(lambda: ingress.statistics().connections_failed == 1)
-    assert taker.reads == []
-
-
-async def test_stopping_does_not_wait_for_a_handshake(authority: Authority, taker: Any) -> None:
-    ingress = tcp(tls=TlsSettings(cert=authority.cert, key=authority.key))
-    with anyio.fail_after(3):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ingress.run, taker)
-            silent = await connect(ingress)
-            await until(lambda: ingress.statistics().connections == 1)
-            await anyio.sleep(0.01)
-            ingress.stop()
-    await silent.aclose()
-
-
-async def test_unusable_tls_files_are_a_configuration_error(authority: Authority, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ingress\.tcp\.tls: can't use missing\.pem with missing\.key: No such file"):
-        tcp(tls=TlsSettings(cert="missing.pem", key="missing.key"))
-    with pytest.raises(ConfigError, match=r"ingress\.tcp\.tls\.client_ca: can't use missing\.pem: No such file"):
-        tcp(tls=TlsSettings(cert=authority.cert, key=authority.key, client_ca="missing.pem"))
-    with pytest.raises(ConfigError, match=r"ingress\.tcp\.tls: can't use"):
-        tcp(tls=TlsSettings(cert=authority.cert, key=authority.cert))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +14,8 @@ from doorstep.engine.journal import DiskLog, MemoryLog, open_disk_log
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.model import Chunk, Decoded, LineDecoder, Lines
 from doorstep.engine.telemetry import IntakeCounters
+
+from .desks import Bench
 
 EPOCH = 1_700_000_000.0
 """What the wall clock says when the virtual one is at 0."""
@@ -62,3 +64,11 @@ async def _open_log(
         folder, on_stored=on_stored, clock=clock, counters=counters, threads=threads, **options
     ) as log:
         yield log
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A desk, and the store that it is over."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
