@@ -11,11 +11,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
-from functools import partial
-from importlib import metadata
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -24,6 +23,9 @@ from .functions import FunctionSink
 from .sdk import ActionDestination, Destination, Limits, RequestDestination, Sink
 from .sdk.describing import ActionInfo, actions_of
 from .sdk.fields import Field, fields
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "doorstep.destinations"
 """The package whose folders are destinations, and the entry point group for those of others."""
@@ -59,16 +61,25 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Catalogue:
-    """All destinations, by name. Immutable; discover again to see what was installed meanwhile."""
+    """All destinations, by name. Discover again to see what was installed meanwhile.
 
-    def __init__(self, found: Mapping[str, Found]) -> None:
-        self._found = dict(found)
+    A name that two have goes to the built-in one, or to the first by distribution name. So who only loads built-in ones need not look
+    for others, which takes longer than all else here.
+    """
+
+    def __init__(self, builtin: Iterable[Found], look: Callable[[], list[Found]] = list) -> None:
+        self._builtin = {found.name: found for found in builtin}
+        self._look = look
         self._entries: dict[str, Entry] = {}
 
     @classmethod
     def discover(cls) -> Catalogue:
-        """Looks around. A name that two have goes to the built-in one, or to the first by distribution name."""
-        return cls({found.name: found for found in [*reversed(_installed()), *_builtin(), _FUNCTION]})
+        """Looks around."""
+        return cls([*_builtin(), _FUNCTION], _installed)
+
+    @cached_property
+    def _found(self) -> dict[str, Found]:
+        return {found.name: found for found in reversed(self._look())} | self._builtin
 
     def __repr__(self) -> str:
         return f"<Catalogue of {', '.join(self.names())}>"
@@ -79,10 +90,11 @@ class Catalogue:
 
     def load(self, name: str) -> Entry:
         """Imports one. Raises ConfigError: an unknown name with the nearest known, a broken package with what is wrong with it."""
-        if name not in self._found:
+        found = self._builtin.get(name) or self._found.get(name)
+        if found is None:
             raise ConfigError([Problem("", _unknown(name, self.names()))])
         if name not in self._entries:
-            self._entries[name] = _entry(self._found[name])
+            self._entries[name] = _entry(found)
         return self._entries[name]
 
     def load_all(self) -> tuple[list[Entry], list[Problem]]:
@@ -125,12 +137,14 @@ def _builtin() -> list[Found]:
 
 
 def _installed() -> list[Found]:
+    from importlib import metadata  # here, because it takes as long as the rest of this room
+
     points = metadata.entry_points(group=GROUP)
     found = [Found(point.name, _source(point), point.load) for point in points]
     return sorted(found, key=lambda one: (one.source, one.name))
 
 
-def _source(point: metadata.EntryPoint) -> str:
+def _source(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
 

@@ -63,6 +63,14 @@ class MappingError(DoorstepError):
         self.problems = problems
 
 
+class NotRunning(DoorstepError):
+    """No engine runs on that folder. Not tried again: the journal can be opened instead."""
+
+
+class Unanswered(DoorstepError):
+    """An engine runs there and gave no answer; what was asked of it may be done or not. For whoever asked to try again."""
+
+
 # A caller inside the engine must act ---------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays until the end: looking through it again and again for garbage took a sixth of a run."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -15,7 +15,7 @@ import anyio.to_thread
 import httpcore2
 import msgspec
 
-from ..errors import DoorstepError
+from ..errors import NotRunning, Unanswered
 from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from ..journal.records import DeadLetter, ParkedEvent
 from ..telemetry import Delivery, Missed
@@ -43,14 +43,6 @@ Parameters = Sequence[tuple[str, object]]
 ANSWER_S = 10.0
 """For the first question, which is asked to see who is there; the engine may have to load what it answers with."""
 _IMPORT_BYTES = 4 * 2**20
-
-
-class NotRunning(DoorstepError):
-    """No engine runs on that folder: the journal can be opened instead."""
-
-
-class Unanswered(DoorstepError):
-    """An engine is there, and gave no answer. What was asked of it may be done or not."""
 
 
 @asynccontextmanager

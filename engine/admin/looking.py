@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import aclosing
-from importlib.metadata import version
 from typing import Any, Protocol
 
 import msgspec
@@ -16,6 +15,7 @@ from ..telemetry.history import Trend
 from ..telemetry.masking import Mask
 from ..telemetry.prometheus import exposition
 from ..telemetry.report import Report
+from ..version import VERSION
 from .answering import CALLER, answer, parameters_as, shown
 from .messages import PREFIX, DeliveryQuery, Glance, RecentDeliveries, Row, StreamQuery, Who
 from .resource import Resource
@@ -133,7 +133,7 @@ class _Looking:
         report = await self._looks.report()
         statistics = report.statistics
         return Glance(
-            version=version("doorstep"),
+            version=VERSION,
             at=self._looks.utc(),
             uptime_s=statistics.duration_s,
             received=statistics.received,

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from ..errors import NotRunning
+
 _SOCKET = "admin.sock"
 _POINTER = "admin"
 _OWN = "doorstep-"
@@ -47,9 +49,12 @@ def open_place(folder: Path) -> Place:
 
 
 def find_place(folder: Path) -> Path:
-    """Where an engine on `folder` listens, if one runs."""
+    """Where an engine on `folder` listens; a dead one may have left it. Raises NotRunning if there is no such place."""
     folder = folder.absolute()
-    return _pointed_at(folder) or folder / _SOCKET
+    path = _pointed_at(folder) or folder / _SOCKET
+    if not os.path.exists(path):
+        raise NotRunning(f"no engine listens at {path}")
+    return path
 
 
 def _elsewhere(folder: Path) -> Place:

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-_NEW_OBJECTS = 50_000
+_NEW_OBJECTS = 250_000
 """From how many the collector looks for garbage: what is imported is none, and to look through it took a tenth of a start."""
 
 

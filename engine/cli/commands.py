@@ -11,11 +11,12 @@ import logging
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..version import VERSION
 from . import exits
 
 if TYPE_CHECKING:
@@ -161,17 +162,9 @@ def _only(error: Exception) -> Exception:
     return error
 
 
-def version() -> str:
-    """Of the installed distribution; a source tree on the path has none."""
-    try:
-        return metadata.version("doorstep")
-    except metadata.PackageNotFoundError:
-        return "(a source tree, not installed)"
-
-
 def _print_version(ctx: click.Context, _: click.Parameter | None, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"doorstep {version()}")
+        click.echo(f"doorstep {VERSION}")
         ctx.exit()
 
 

@@ -9,15 +9,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import anyio
 import click
 import msgspec
 
-from ..admin.client import NotRunning, RemoteDesk, Unanswered, connect
+from ..admin.place import find_place
 from ..config import load_config
-from ..errors import ConfigError, Problem
+from ..errors import ConfigError, NotRunning, Problem, Unanswered
 from ..journal.desk import Desk
 from ..journal.local_desk import LocalDesk
 from ..journal.queries import Queries
@@ -26,6 +26,9 @@ from ..journal.storage import OnTheSpot
 from ..journal.store import Store
 from . import exits
 from .options import config_option, config_paths
+
+if TYPE_CHECKING:
+    from ..admin.client import RemoteDesk
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -89,9 +92,22 @@ async def open_desk(place: Place) -> AsyncIterator[Desk]:
     """The desk of that journal. Raises ConfigError if there is none, JournalError if it cannot be used."""
     async with AsyncExitStack() as stack:
         try:
-            desk: Desk = await stack.enter_async_context(connect(place.folder))
+            desk: Desk = await stack.enter_async_context(_connected(place.folder))
         except NotRunning:
             desk = _opened(stack, place)
+        yield desk
+
+
+@asynccontextmanager
+async def _connected(folder: Path) -> AsyncIterator[RemoteDesk]:
+    """The desk of the engine that runs on `folder`. Raises NotRunning if none does, and Unanswered.
+
+    The client is imported when there is an engine to be asked: it takes as long as all else that a command needs.
+    """
+    find_place(folder)
+    from ..admin.client import connect
+
+    async with connect(folder) as desk:
         yield desk
 
 
@@ -123,7 +139,7 @@ def ask_engine(place: Place, question: Callable[[RemoteDesk], Awaitable[T]]) -> 
     """The same of what only an engine that runs can say. Raises Missing if none does."""
 
     async def main() -> T:
-        async with connect(place.folder) as desk:
+        async with _connected(place.folder) as desk:
             return await question(desk)
 
     return _run(place, main)

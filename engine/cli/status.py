@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
@@ -14,11 +14,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from ..admin.client import NotRunning, RemoteDesk
+from ..errors import NotRunning
 from ..units import format_duration, format_size
 from .desk import journal_options, look_on, place_of
 from .tables import console_on, headline_of, milliseconds, state_text
 from .telling import as_json
+
+if TYPE_CHECKING:
+    from ..admin.client import RemoteDesk
 
 EVERY_S = 1.0
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import click
 
-from ..admin.client import RemoteDesk
 from ..telemetry import Delivery, Missed
 from .desk import journal_options, look_on, place_of
 from .telling import as_json, moment
+
+if TYPE_CHECKING:
+    from ..admin.client import RemoteDesk
 
 SAID_CHARS = 200
 """Of what the receiver said to an attempt that failed."""

@@ -48,7 +48,7 @@ from .faults import system_error, transport_error
 from .guard import Guard, LookUp, system_look_up
 from .settings import NetSettings
 from .transport import KEEP_ALIVE_S, PooledTransport, connect_timeout_s
-from .wire import Target, basic_authorization, decode_body, header_fields, response_headers
+from .wire import USER_AGENT, Target, basic_authorization, decode_body, header_fields, response_headers
 
 _JOINED_BYTES = 64 * 1024
 """Up to here head and body go out as one write: copying costs less than a second system call."""
@@ -102,10 +102,8 @@ class _GuardedResolver(AbstractResolver):
 class AiohttpTransport(PooledTransport):
     """Made inside a running asyncio loop."""
 
-    def __init__(
-        self, settings: NetSettings, context: ssl.SSLContext, user_agent: str, look_up: LookUp = system_look_up
-    ) -> None:
-        super().__init__(settings, user_agent, look_up)
+    def __init__(self, settings: NetSettings, context: ssl.SSLContext, look_up: LookUp = system_look_up) -> None:
+        super().__init__(settings, look_up)
         self._connectors = {
             guarded: TCPConnector(
                 ssl=context,
@@ -197,7 +195,7 @@ class AiohttpTransport(PooledTransport):
         return Response(message.code, headers, body)
 
     def _head(self, request: Request, route: _Route) -> bytes:
-        fields = header_fields(request, route.target, self._user_agent)
+        fields = header_fields(request, route.target)
         if self._proxy is not None and not route.target.secure:
             fields += self._proxy_credentials()
         lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
@@ -213,7 +211,7 @@ class AiohttpTransport(PooledTransport):
     def _make_connecting(self, origin: URL) -> ClientRequest:
         """Never sent: tells the connector whereto and through which proxy."""
         # Host is there from the start because the connector sets it, and these fields are part of the pool's key.
-        tunnel = CIMultiDict([("User-Agent", self._user_agent), *self._proxy_credentials(), ("Host", "")])
+        tunnel = CIMultiDict([("User-Agent", USER_AGENT), *self._proxy_credentials(), ("Host", "")])
         request = ClientRequest("GET", origin, loop=asyncio.get_running_loop(), proxy=self._proxy_address())
         if self._proxy is not None:
             tunnel["Host"] = request.headers["Host"]

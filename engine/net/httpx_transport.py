@@ -23,7 +23,7 @@ from .faults import system_error, transport_error
 from .guard import LookUp, system_look_up
 from .settings import NetSettings
 from .transport import KEEP_ALIVE_S, PooledTransport, connect_timeout_s
-from .wire import basic_authorization, decode_body, header_fields, response_headers
+from .wire import USER_AGENT, basic_authorization, decode_body, header_fields, response_headers
 
 _CODES: list[tuple[type[Exception], str | None]] = [
     # First match wins. None: the system error beneath says more.
@@ -66,10 +66,8 @@ class _Pool(httpcore2.AsyncConnectionPool):
 class HttpxTransport(PooledTransport):
     """Made inside a running event loop."""
 
-    def __init__(
-        self, settings: NetSettings, context: ssl.SSLContext, user_agent: str, look_up: LookUp = system_look_up
-    ) -> None:
-        super().__init__(settings, user_agent, look_up)
+    def __init__(self, settings: NetSettings, context: ssl.SSLContext, look_up: LookUp = system_look_up) -> None:
+        super().__init__(settings, look_up)
         self._pools = {
             guarded: _Pool(
                 ssl_context=context,
@@ -107,7 +105,7 @@ class HttpxTransport(PooledTransport):
 
     def _prepare(self, request: Request, timeout_s: float) -> httpcore2.Request:
         url = self._url(request.url, request.guarded)
-        fields = header_fields(request, self._target(request.url, request.guarded), self._user_agent)
+        fields = header_fields(request, self._target(request.url, request.guarded))
         connect = connect_timeout_s(timeout_s)
         return httpcore2.Request(
             request.method.encode(),
@@ -127,7 +125,7 @@ class HttpxTransport(PooledTransport):
         if self._proxy is None:
             return None
         credentials = basic_authorization(self._proxy)
-        headers = [("User-Agent", self._user_agent)]
+        headers = [("User-Agent", USER_AGENT)]
         if credentials is not None:
             headers.append(("Proxy-Authorization", credentials))
         return httpcore2.Proxy(str(self._proxy.with_user(None)), headers=headers)

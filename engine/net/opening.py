@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from importlib import metadata
 
 import anyio.to_thread
 import sniffio
@@ -37,19 +36,10 @@ def _load() -> Callable[[NetSettings], Callable[[], Transport]]:
 def _load_aiohttp(settings: NetSettings) -> Callable[[], Transport]:
     from .aiohttp_transport import AiohttpTransport
 
-    return functools.partial(AiohttpTransport, settings, tls_context(settings.tls), user_agent())
+    return functools.partial(AiohttpTransport, settings, tls_context(settings.tls))
 
 
 def _load_httpx(settings: NetSettings) -> Callable[[], Transport]:
     from .httpx_transport import HttpxTransport
 
-    return functools.partial(HttpxTransport, settings, tls_context(settings.tls), user_agent())
-
-
-@functools.cache
-def user_agent() -> str:
-    """`Doorstep/<version>`; reads the installed distribution, so not on the event loop."""
-    try:
-        return f"Doorstep/{metadata.version('doorstep')}"
-    except metadata.PackageNotFoundError:
-        return "Doorstep"
+    return functools.partial(HttpxTransport, settings, tls_context(settings.tls))

@@ -64,11 +64,10 @@ class Transport(Protocol):
 class PooledTransport(ABC):
     """What both implementations share: counting, refusing after the end, URLs parsed once."""
 
-    def __init__(self, settings: NetSettings, user_agent: str, look_up: LookUp) -> None:
+    def __init__(self, settings: NetSettings, look_up: LookUp) -> None:
         self._limit = int(settings.max_response_bytes)
         self._proxy = parse_proxy(settings.proxy.reveal()) if settings.proxy else None
         self._guard = Guard(settings.network, proxied=self._proxy is not None, look_up=look_up)
-        self._user_agent = user_agent
         self._target: Callable[[str, bool], Target] = functools.lru_cache(_PARSED_URLS)(self._make_target)
         self._closed = False
         self._in_flight = self._requests = self._responses = self._failures = 0

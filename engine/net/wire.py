@@ -18,7 +18,9 @@ from yarl import URL
 
 from ..errors import ConfigError, Problem, TransportError
 from ..model.exchange import Request
+from ..version import VERSION
 
+USER_AGENT = f"Doorstep/{VERSION}"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
@@ -130,7 +132,7 @@ def _names(names: tuple[str, ...]) -> _Names:
     return _Names(frozenset(name.lower() for name in names if name not in framing), unsendable, framing)
 
 
-def header_fields(request: Request, target: Target, user_agent: str) -> list[tuple[str, str]]:
+def header_fields(request: Request, target: Target) -> list[tuple[str, str]]:
     """All fields to send, names as written. Raises TransportError `invalid_request` for what cannot be sent.
 
     Added are only Host, Content-Length, the URL's own credentials and a User-Agent, each unless it is there.
@@ -147,7 +149,7 @@ def header_fields(request: Request, target: Target, user_agent: str) -> list[tup
     if "host" not in given:
         fields.insert(0, ("Host", target.host_field))
     if "user-agent" not in given:
-        fields.append(("User-Agent", user_agent))
+        fields.append(("User-Agent", USER_AGENT))
     if target.authorization is not None and "authorization" not in given:
         fields.append(("Authorization", target.authorization))
     if request.body or request.method in ("POST", "PUT", "PATCH"):

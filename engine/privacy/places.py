@@ -6,6 +6,8 @@ United States. Regions elsewhere have no codes that the vendors agree on.
 
 from __future__ import annotations
 
+from functools import cache
+
 from .texts import squeezed
 
 _STATES = """
@@ -68,9 +70,20 @@ def _rows(table: str) -> list[str]:
     return table.strip().replace("\n", "|").split("|")
 
 
-_STATE_CODES = {squeezed(name): code for code, name in (row.split(" ", 1) for row in _rows(_STATES))}
-_CODES = frozenset(row[:2] for row in _rows(_COUNTRIES))
-_COUNTRY_CODES = {squeezed(name): row[:2] for row in _rows(_COUNTRIES) for name in (row[3:6], *row[7:].split(";"))}
+@cache
+def _state_codes() -> dict[str, str]:
+    return {squeezed(name): code for code, name in (row.split(" ", 1) for row in _rows(_STATES))}
+
+
+@cache
+def _country_codes() -> dict[str, str]:
+    """From three letters and from names; the two letters stand for themselves, before a name of two."""
+    rows = _rows(_COUNTRIES)
+    return {squeezed(name): row[:2] for row in rows for name in (row[3:6], *row[7:].split(";"))} | {
+        row[:2]: row[:2] for row in rows
+    }
+
+
 _SUBDIVISION = "us-"
 """Before a state in ISO 3166-2."""
 
@@ -78,10 +91,10 @@ _SUBDIVISION = "us-"
 def state_code(region: str) -> str:
     """The two letters of a state of the United States (`California`, `CA`, `US-CA`); a region elsewhere squeezed."""
     name = squeezed(region.strip().lower().removeprefix(_SUBDIVISION))
-    return _STATE_CODES.get(name, name)
+    return _state_codes().get(name, name)
 
 
 def country_code(country: str) -> str | None:
     """The two letters of a country, lower case: from those, three letters, or an English name. None if it is none of them."""
     name = squeezed(country)
-    return name if name in _CODES else _COUNTRY_CODES.get(name)
+    return _country_codes().get(name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 from doorstep.engine.admin import serve_admin
-from doorstep.engine.admin.client import Unanswered, connect
-from doorstep.engine.errors import FqlError, JournalError, JournalFull
+from doorstep.engine.admin.client import connect
+from doorstep.engine.errors import FqlError, JournalError, JournalFull, Unanswered
 from doorstep.engine.journal.desk import Desk, LetterQuery, Replay
 
 pytestmark = [pytest.mark.anyio, pytest.mark.backends]

@@ -16,7 +16,8 @@ import anyio
 import pytest
 from blockbuster import blockbuster_ctx
 from doorstep.engine.admin import serve_admin
-from doorstep.engine.admin.client import NotRunning, Unanswered, connect
+from doorstep.engine.admin.client import connect
+from doorstep.engine.errors import NotRunning, Unanswered
 
 pytestmark = [pytest.mark.anyio, pytest.mark.backends]
 
@@ -89,8 +90,8 @@ async def test_a_file_of_that_name_that_points_at_something_else_removes_nothing
 async def test_a_client_is_told_that_no_engine_runs(folder, long_folder) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(folder / "admin.sock"))
-    for empty in (folder, long_folder, folder / "missing"):
-        with pytest.raises(NotRunning, match=r"^no engine answers: "):
+    for empty, told in ((folder, "answers: "), (long_folder, "listens at "), (folder / "missing", "listens at ")):
+        with pytest.raises(NotRunning, match=f"^no engine {told}"):
             async with connect(empty):
                 pass
 

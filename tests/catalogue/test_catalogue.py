@@ -55,7 +55,7 @@ NAMED = {"label": "N", "description": "N", "Settings": PlainSettings}
 
 
 def found(loaded: Any, name: str = "plain") -> Catalogue:
-    return Catalogue({name: Found(name, "doorstep-plain 1.0", lambda: loaded)})
+    return Catalogue([Found(name, "doorstep-plain 1.0", lambda: loaded)])
 
 
 def install(site: Path, distribution: str, module: str, code: str, *points: str) -> None:
@@ -137,7 +137,7 @@ def test_an_entry_is_described_as_json_can_hold_it() -> None:
     ],
 )
 def test_an_unknown_type_names_the_nearest(name: str, message: str) -> None:
-    catalogue = Catalogue({one: Found(one, "builtin", lambda: Plain) for one in ("webhook", "console")})
+    catalogue = Catalogue(Found(one, "builtin", lambda: Plain) for one in ("webhook", "console"))
     with pytest.raises(ConfigError) as raised:
         catalogue.load(name)
     assert [problem.message for problem in raised.value.problems] == [message]
@@ -150,7 +150,7 @@ def test_a_destination_is_imported_once() -> None:
         loads.append(1)
         return Plain
 
-    catalogue = Catalogue({"plain": Found("plain", "x", load)})
+    catalogue = Catalogue([Found("plain", "x", load)])
     assert catalogue.load("plain") is catalogue.load("plain")
     assert loads == [1]
 

@@ -59,7 +59,7 @@ class Acme(RequestDestination[AcmeSettings]):
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    return Catalogue({"acme": Found("acme", "builtin", lambda: Acme), "broken": Found("broken", "acme 1.0", _broken)})
+    return Catalogue([Found("acme", "builtin", lambda: Acme), Found("broken", "acme 1.0", _broken)])
 
 
 def _broken() -> None:

@@ -58,7 +58,7 @@ class Careful(Ads):
 @pytest.fixture
 def catalogue() -> Catalogue:
     kinds = {"ads": Ads, "careful": Careful}
-    return Catalogue({name: Found(name, "builtin", lambda kind=kind: kind) for name, kind in kinds.items()})
+    return Catalogue(Found(name, "builtin", lambda kind=kind: kind) for name, kind in kinds.items())
 
 
 def cases() -> list[tuple[str, str, list[str]]]:

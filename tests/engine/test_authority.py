@@ -108,7 +108,7 @@ def vendor() -> Iterator[Vendor]:
     made.close()
 
 
-CATALOGUE = Catalogue({"hub": Found("hub", "here", lambda: Hub)})
+CATALOGUE = Catalogue([Found("hub", "here", lambda: Hub)])
 
 
 def config(vendor: Vendor, secret: str = "s3cr3t", more: str = "") -> Any:

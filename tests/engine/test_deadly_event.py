@@ -41,7 +41,7 @@ async def open_transport(net):
 
 
 async def main():
-    catalogue = Catalogue({"bomb": Found("bomb", "here", lambda: Bomb)})
+    catalogue = Catalogue([Found("bomb", "here", lambda: Bomb)])
     config = load_config(text=f"""
 [engine]
 data_dir = "{sys.argv[1]}"

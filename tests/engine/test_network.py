@@ -26,7 +26,7 @@ class Anywhere(RequestDestination[Settings]):
         return Request("POST", url, body=batch.envelopes[0].line, guarded=True)
 
 
-CATALOGUE = Catalogue({"anywhere": Found("anywhere", "here", lambda: Anywhere)})
+CATALOGUE = Catalogue([Found("anywhere", "here", lambda: Anywhere)])
 
 
 def config(*allow: str) -> Any:

@@ -81,18 +81,6 @@ def copied_tree(tmp_path: Path) -> Path:
     return copied(tmp_path / "doorstep")
 
 
-@pytest.fixture(scope="module")
-def one_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copied(tmp_path_factory.mktemp("shared") / "doorstep")
-
-
-@pytest.fixture
-def shared_tree(one_copy: Path) -> Iterator[Path]:
-    """The same, copied and compiled once for a whole module; what a test adds to it goes with the test."""
-    yield one_copy
-    subprocess.run(["git", "clean", "-dfqx", "destinations"], cwd=one_copy, timeout=30, check=True)
-
-
 def copied(copy: Path) -> Path:
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -12,15 +12,16 @@ from doorstep.engine.scaffold import Kind
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", get_args(Kind))
-def test_a_new_destination_is_one_new_folder_that_works(
-    shared_tree: Path, plain_environment: dict[str, str], kind: str
+def test_a_new_destination_of_each_kind_is_one_new_folder_that_works(
+    copied_tree: Path, plain_environment: dict[str, str]
 ) -> None:
+    destinations = copied_tree / "destinations"
+
     def python(*arguments: str) -> str:
         environment = plain_environment | {"PYTHONPATH": "_dev"}
         done = subprocess.run(
             [sys.executable, "-m", *arguments],
-            cwd=shared_tree,
+            cwd=copied_tree,
             env=environment,
             capture_output=True,
             text=True,
@@ -30,13 +31,16 @@ def test_a_new_destination_is_one_new_folder_that_works(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    made = python("doorstep.engine.cli", "new", "destination", "acme", "--kind", kind)
-    assert made.splitlines()[0] == f"made {shared_tree / 'destinations' / 'acme'}"
-    tested = python("pytest", "-q", "-p", "no:cacheprovider", "destinations/acme")
-    assert " passed" in tested.splitlines()[-1]
+    names = {kind: f"acme_{kind}" for kind in get_args(Kind)}
+    for kind, name in names.items():
+        made = python("doorstep.engine.cli", "new", "destination", name, "--kind", kind)
+        assert made.splitlines()[0] == f"made {destinations / name}"
+    tested = python("pytest", "-rA", "-p", "no:cacheprovider", *(f"destinations/{name}" for name in names.values()))
+    passed = {line.split("/")[1] for line in tested.splitlines() if line.startswith("PASSED destinations/")}
+    assert passed == {*names.values()}
     listed = python("doorstep.engine.cli", "catalogue").splitlines()
-    assert "acme" in [line.split()[0] for line in listed]
-    assert changed_files(shared_tree) == ["?? destinations/acme/"]
+    assert {*names.values()} <= {line.split()[0] for line in listed if line}
+    assert changed_files(copied_tree) == [f"?? destinations/{name}/" for name in sorted(names.values())]
 
 
 def changed_files(tree: Path) -> list[str]:

@@ -46,7 +46,7 @@ def open_(implementation: type[AiohttpTransport | HttpxTransport]) -> Callable[.
 
     def open_(look_up: LookUp = system_look_up, **settings: Any) -> Transport:
         chosen = NetSettings(**settings)
-        return implementation(chosen, tls_context(chosen.tls), "Doorstep/test", look_up)
+        return implementation(chosen, tls_context(chosen.tls), look_up)
 
     return open_
 

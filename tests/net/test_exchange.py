@@ -10,6 +10,7 @@ import anyio
 import pytest
 from doorstep.engine.model.exchange import Request, Response
 from doorstep.engine.net import Transport, TransportStatistics
+from doorstep.engine.version import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +38,7 @@ async def test_a_request_goes_out_as_written_with_nothing_added_but_what_http_ne
         "X-WeIrD-name: one",
         "content-TYPE: application/json",
         "Empty:",
-        "User-Agent: Doorstep/test",
+        f"User-Agent: Doorstep/{VERSION}",
         "Content-Length: 2",
     ]
     assert body == b"{}"

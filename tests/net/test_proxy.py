@@ -7,6 +7,7 @@ from doorstep.engine.errors import TransportError
 from doorstep.engine.model.exchange import Request
 from doorstep.engine.net import TlsSettings
 from doorstep.engine.secret import Secret
+from doorstep.engine.version import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +40,7 @@ async def test_a_plain_request_goes_to_the_proxy_in_absolute_form(open_, serve):
         "Content-Length: 2",
         "Host: receiver.example:81",
         "Proxy-Authorization: Basic bWU6c2UgY3JldA==",
-        "User-Agent: Doorstep/test",
+        f"User-Agent: Doorstep/{VERSION}",
     ]
     assert body == b"{}"
     assert proxy.connections == 1
@@ -71,13 +72,13 @@ async def test_a_secure_request_goes_through_a_tunnel_and_the_proxy_sees_nothing
     connect, *inner = proxy.requests
     assert connect[0][0] == "CONNECT localhost:7777 HTTP/1.1"
     assert "Proxy-Authorization: Basic bWU6c2UgY3JldA==" in connect[0]
-    assert "User-Agent: Doorstep/test" in connect[0]
+    assert f"User-Agent: Doorstep/{VERSION}" in connect[0]
     assert "Host: localhost:7777" in connect[0]
     for lines, body in inner:
         assert lines == [
             "POST /in HTTP/1.1",
             "Host: localhost:7777",
-            "User-Agent: Doorstep/test",
+            f"User-Agent: Doorstep/{VERSION}",
             "Content-Length: 2",
         ]
         assert body == b"{}"

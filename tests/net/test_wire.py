@@ -82,7 +82,7 @@ def test_what_is_no_http_url_is_refused_without_being_repeated(url):
 )
 def test_a_method_or_header_that_would_break_the_request_is_refused(request_):
     with pytest.raises(TransportError) as caught:
-        header_fields(request_, parse_target(request_.url), "ua")
+        header_fields(request_, parse_target(request_.url))
     assert caught.value.code == "invalid_request"
 
 
