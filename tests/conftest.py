@@ -19,7 +19,10 @@ settings.load_profile("doorstep")
 
 def pytest_configure(config: pytest.Config) -> None:
     """But for what is set up anew nothing is beyond this machine, so nobody's certificates are worth trusting: reading them took 60 of
-    the 320 ms that each command needs to start."""
+    the 320 ms that each command needs to start.
+
+    Nor is what is imported and collected garbage: nobody looks for some until that is done."""
+    gc.disable()
     if config.option.markexpr != "fresh":
         os.environ["SSL_CERT_FILE"] = os.devnull
 
@@ -33,7 +36,8 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays until the end: looking through it again and again for garbage took a sixth of a run."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
+    gc.set_threshold(1_000_000, 20, 20)
+    gc.enable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,6 +7,7 @@ program would write differently. Making or checking one costs about 0.5 us: only
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import re
@@ -34,9 +35,8 @@ class Facts:
     """All events of one seed (below 2**32)."""
 
     def __init__(self, seed: int) -> None:
-        draw = random.Random(seed)
         self._head = b'{"messageId":"%08x-' % seed
-        self._parts = [_variant(draw) for _ in range(VARIANTS)]
+        self._parts = _variants(seed)
         self._id = re.compile(re.escape(self._head) + rb'([0-9]{12})"')
 
     def event(self, i: int) -> bytes:
@@ -87,6 +87,12 @@ def _elements(body: bytes) -> list[bytes]:
         return [bytes(raw) for raw in _ELEMENTS.decode(body)] if body[:1] == b"[" else body.splitlines()
     except msgspec.DecodeError:
         return [body]
+
+
+@functools.cache
+def _variants(seed: int) -> list[tuple[bytes, bytes]]:
+    draw = random.Random(seed)
+    return [_variant(draw) for _ in range(VARIANTS)]
 
 
 def _variant(draw: random.Random) -> tuple[bytes, bytes]:
