@@ -67,8 +67,10 @@ def pair(serve):
     """A good server and a canary at one port, since a name server cannot choose the port."""
 
     def start(behave=lambda peer: peer.serve(OK)):
-        good = serve(behave, address=(GOOD, 0))
-        return good, serve(lambda peer: peer.serve(OK), address=("127.0.0.1", good.port))
+        while True:
+            good = serve(behave, address=(GOOD, 0))
+            with contextlib.suppress(OSError):  # somebody's connection has that port at the other address
+                return good, serve(lambda peer: peer.serve(OK), address=("127.0.0.1", good.port))
 
     return start
 

@@ -7,9 +7,8 @@ and sends nothing takes nothing from others.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self
 
 import anyio
 
@@ -35,14 +34,9 @@ class Bodies:
         self._timeout_s = timeout_s
         self._held_bytes = 0
 
-    @contextmanager
-    def room(self) -> Iterator[_Room]:
-        """For one body, and what is made of it."""
-        room = _Room(self)
-        try:
-            yield room
-        finally:
-            self._held_bytes -= room.held_bytes
+    def room(self) -> _Room:
+        """For one body, and what is made of it, while the block runs."""
+        return _Room(self)
 
     def _hold(self, size_bytes: int) -> None:
         if self._held_bytes + size_bytes > ALL_BODIES_BYTES and self._held_bytes:
@@ -53,7 +47,13 @@ class Bodies:
 class _Room:
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
-        self.held_bytes = 0
+        self._held_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._bodies._held_bytes -= self._held_bytes
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The body, inflated. Raises Refused, and Gone."""
@@ -90,10 +90,10 @@ class _Room:
         raise Refused("body_timeout")
 
     def _take(self, size_bytes: int) -> None:
-        if self.held_bytes + size_bytes > self._bodies.max_bytes:
+        if self._held_bytes + size_bytes > self._bodies.max_bytes:
             raise self._too_large()
         self._bodies._hold(size_bytes)
-        self.held_bytes += size_bytes
+        self._held_bytes += size_bytes
 
     def _inflated(self, body: bytes) -> bytes:
         """A bomb goes off no further than the limit. Raises Refused."""
@@ -108,7 +108,7 @@ class _Room:
         if not inflater.eof:
             raise Refused("bad_encoding", "the compressed body is cut short")
         self._bodies._hold(len(inflated))
-        self.held_bytes += len(inflated)
+        self._held_bytes += len(inflated)
         return inflated
 
     def _too_large(self) -> Refused:

@@ -206,6 +206,8 @@ async def _cut(state: _State, requests: Requests) -> None:
     for connection in tuple(state.connections):
         connection.transport.abort()
     await state.wait_none_left()  # else uvicorn complains of requests that end without an answer
-    requests.give_up()
+    requests.is_over = True
+    for task in state.tasks:
+        task.cancel()
     if state.tasks:
         await asyncio.wait(state.tasks)

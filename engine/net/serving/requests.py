@@ -1,4 +1,4 @@
-"""The app, whose requests are noted on their connections, and can be given up. Cancelled as tasks, uvicorn would log each as a crash."""
+"""The app, whose requests are noted on their connections, and may be given up in the end: uvicorn would log each of those as a crash."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Requests:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._under_way: set[anyio.CancelScope] = set()
+        self.is_over = False
+        """Whether those under way are cancelled by now, and nobody waits for their answers."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -40,15 +41,10 @@ class Requests:
             await send(message)
 
         watch.begin()
-        with anyio.CancelScope() as one:
-            self._under_way.add(one)
-            try:
-                await self._app(scope, receive, send_and_note)
-            finally:
-                self._under_way.discard(one)
-                finish()
-
-    def give_up(self) -> None:
-        """Ends all that are under way, without answers."""
-        for one in tuple(self._under_way):
-            one.cancel()
+        try:
+            await self._app(scope, receive, send_and_note)
+        except anyio.get_cancelled_exc_class():
+            if not self.is_over:
+                raise
+        finally:
+            finish()
