@@ -3,9 +3,9 @@
 The next commit starts when the last one ends, with all that is waiting, so under load commits grow by themselves and a sync is shared by
 all who wait for it. What destinations noted goes along every `FLUSH_S`, alone if no events come.
 
-A full disk is back-pressure: the ballast is given up, cursors are still saved, events wait and are tried again every second. Whoever
-fills the disk may take the ballast, too: cursors then wait for the first room there is, and are tried ten times a second. What is only
-kept for replay makes room for them: `retention` is a wish, to take events in is the purpose.
+A full disk is back-pressure: the ballast is given up and the WAL played back, so cursors are still saved; events wait and are tried
+again every second. Whoever fills the disk may take the ballast, too: cursors then wait for the first room there is, and are tried ten
+times a second. What is only kept for replay makes room for events: `retention` is a wish, to take them in is the purpose.
 
 A disk that fails is tried for `PATIENCE_S`; then the journal gives up, and says so by JournalError.
 """
@@ -125,6 +125,7 @@ class Committer:
         self._hopeless = False
         self._gave_ballast = store.starts_full
         self._refill_at = -inf
+        self._play_back_at = -inf
         self._bell = anyio.Event()
         self._ending = False
 
@@ -354,6 +355,9 @@ class Committer:
             self.is_full = True
             self._say(FULL)
         self._gave_ballast |= await self._writer.run(self._store.release_ballast)
+        if now >= self._play_back_at:
+            fits = await self._writer.run(self._store.checkpoint)  # then the WAL begins anew, in the room that it has
+            self._play_back_at = now if fits else now + RETRY_S
         if not self.is_saved:
             self._flush_at = now if had_events else now + RETRY_CURSORS_S
             self._hopeless = not had_events

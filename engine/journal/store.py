@@ -279,8 +279,11 @@ class Store:
         if self._wal_pages >= CHECKPOINT_PAGES:
             self.checkpoint()
 
-    def checkpoint(self) -> None:
-        """Plays the WAL back into the file, as far as readers let it. What fails is done the next time; see `commit` for want of room."""
+    def checkpoint(self) -> bool:
+        """Plays the WAL back into the file, as far as readers let it. What fails is done the next time; see `commit` for want of room.
+
+        Whether there was room for it.
+        """
         self._wal_pages = 0
         self._is_stuffed = False
         try:
@@ -290,6 +293,7 @@ class Store:
             self._is_stuffed = True
         except JournalError as error:
             _log.warning("a checkpoint failed", extra={"facts": {"journal": str(self.folder), "error": str(error)}})
+        return not self._is_stuffed
 
     def _count_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._wal_pages = pages

@@ -19,6 +19,8 @@ from doorstep.engine.journal.store import Store
 from doorstep.engine.model import Chunk, Envelope, LineDecoder, Lines, Receipt
 from doorstep.engine.telemetry import IntakeCounters
 
+from bench.faults.shim import Shim
+
 pytestmark = pytest.mark.anyio
 
 
@@ -50,6 +52,19 @@ class Disk:
 
     def well(self, commit: Any) -> None:
         """Nothing is wrong."""
+
+
+class Grown(Shim):
+    """A disk that other programs fill: once it `is_full`, no file gets longer. What there is may be overwritten."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.is_full = folder, False
+        super().__init__("doorstep-grown")
+
+    def on_write(self, file: str, data: bytes, offset: int, real: Callable[[int], int]) -> int:
+        if self.is_full and offset + len(data) > (self.folder / file).stat().st_size:
+            return apsw.SQLITE_FULL
+        return super().on_write(file, data, offset, real)
 
 
 @pytest.fixture
@@ -358,6 +373,25 @@ async def test_while_not_even_a_cursor_fits_nothing_piles_up_and_the_last_one_is
         disk.fault = disk.well
         await anyio.sleep(0.2)
         assert [written(tmp_path, name) for name in "ab"] == [Position(9)] * 2
+
+
+async def test_where_no_file_may_grow_cursors_are_saved_in_the_room_that_the_wal_has(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
+    """The WAL is short, so its checkpoint is not due: it would be at its end for ever, and each cursor lost by a crash."""
+    with Grown(tmp_path) as vfs:
+        async with open_log("disk", tmp_path, [], vfs=vfs.name) as log:
+            account = log.account("a")
+            where = 1
+            account.follow(lambda: Position(where))
+            for first in range(1, 21):
+                await (await log.take(events(first, 1), "shop")).stored()
+            log._store.checkpoint()
+            vfs.is_full = True
+            for where in range(2, 200):
+                account.moved()
+                await anyio.sleep(0.2)
+                assert written(tmp_path) == Position(where)
 
 
 async def test_twenty_times_full_and_not_lose_or_repeat_anything(
