@@ -13,6 +13,7 @@ from ..errors import ConfigError, JournalError, JournalFull, Problem
 from .translating import translated
 
 BALLAST_BYTES = 16 * 2**20
+_MAKING = "ballast.new"
 _NOT_OURS = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 )
@@ -27,6 +28,8 @@ class Folder:
         self._lock = _locked(path)
         with ExitStack() as undo:
             undo.callback(os.close, self._lock)
+            with suppress(OSError):
+                (path / _MAKING).unlink()
             try:
                 self._side = self._open_side()
             except JournalFull:
@@ -60,11 +63,14 @@ class Folder:
         return self._put_aside(min(some, BALLAST_BYTES)) or some >= BALLAST_BYTES // 16
 
     def _put_aside(self, size: int) -> bool:
+        """Under another name first: what a crash leaves half made is no ballast, and would be taken for one."""
+        making = self.path / _MAKING
         try:
-            with open(os.open(self.path / "ballast", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
+            with open(os.open(making, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size)
+            making.rename(self.path / "ballast")
         except OSError:
-            self.release_ballast()
+            making.unlink(missing_ok=True)
             return False
         return True
 

@@ -427,6 +427,29 @@ def test_the_ballast_is_put_aside_given_up_and_put_aside_again(
     assert ballast.stat().st_size == 2**20
 
 
+def test_a_ballast_that_a_crash_left_half_made_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken for one, it would let events have all of the disk, and give no room when it is given up."""
+
+    class Killed(BaseException):
+        pass
+
+    def fallocate(descriptor: int, offset: int, size: int) -> None:
+        raise Killed
+
+    place = folder_module.Folder(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", fallocate)
+        with pytest.raises(Killed):
+            place.refill_ballast()
+    place.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "durable", "ballast.new"}
+    place = folder_module.Folder(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "durable"}
+    assert place.refill_ballast()
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "durable", "ballast"}
+    place.close()
+
+
 def test_on_a_small_disk_half_of_what_is_left_is_put_aside_and_on_a_full_one_it_says_so(
     new: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
