@@ -16,6 +16,7 @@ from doorstep.engine.model import Chunk, Decoded, LineDecoder, Lines
 from doorstep.engine.telemetry import IntakeCounters
 
 from .desks import Bench
+from .disks import Disk
 
 EPOCH = 1_700_000_000.0
 """What the wall clock says when the virtual one is at 0."""
@@ -72,3 +73,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Of every journal."""
+    return Disk(monkeypatch)

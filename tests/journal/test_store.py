@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import shutil
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import apsw
 import msgspec
 import pytest
-from doorstep.engine.errors import JournalError, JournalFull
-from doorstep.engine.journal import folder as folder_module
+from doorstep.engine.errors import JournalFull
 from doorstep.engine.journal import standing
 from doorstep.engine.journal import store as store_module
 from doorstep.engine.journal.blob import Damaged, Piece
@@ -36,7 +32,6 @@ from doorstep.engine.journal.records import (
 )
 from doorstep.engine.journal.sealing import sealed, unsealed
 from doorstep.engine.journal.store import Store, hash_of
-from doorstep.engine.journal.translating import translated
 
 POSITION = Position(3, (OpenChunk(1, 2, b"\x02"),))
 STANDING = Standing(paused=True)
@@ -265,6 +260,18 @@ def test_what_is_forgotten_is_gone_but_for_its_dead_letters(new: Any, folder: Pa
     assert ask(folder, "SELECT destination FROM dead") == [("a",), ("b",)]
 
 
+def test_rows_of_attempts_have_a_bounded_span(new: Any, folder: Path) -> None:
+    span = store_module.ATTEMPT_SPAN
+    attempt = Attempt(
+        1.0, 5, "delivered", "", 200, 1, [(1, 5), (span - 1, span - 1), (span, span + 3), (9 * span, 9 * span)]
+    )
+    new().commit(Commit(changes=[changes(attempts=[attempt])]))
+    rows = ask(folder, "SELECT low, high, row FROM attempts ORDER BY low")
+    assert [(low, high) for low, high, _ in rows] == [(1, span - 1), (span, span + 3), (9 * span, 9 * span)]
+    kept = [msgspec.msgpack.decode(unsealed(row), type=list[Attempt])[0].ranges for _, _, row in rows]
+    assert [tuple(one) for ranges in kept for one in ranges] == attempt.ranges
+
+
 # Damage --------------------------------------------------------------------------------------------------------------
 
 
@@ -403,7 +410,14 @@ def test_a_chunk_that_is_missing_is_a_gap_and_not_the_end(new: Any, folder: Path
         queries.close()
 
 
-# The folder ----------------------------------------------------------------------------------------------------------
+def test_a_destination_whose_name_is_damaged_begins_with_the_oldest_event(new: Any) -> None:
+    store = new()
+    store.commit(Commit(arrivals=[arrival(4)], changes=[changes(version="v1", used_from=1)]))
+    store.work(lambda connection: connection.execute("UPDATE accounts SET name = CAST(x'61ff62' AS TEXT)").fetchall())
+    assert {name: found.position for name, found in store.opened().accounts.items()} == {"a": Position(1)}
+
+
+# The end, and no room ------------------------------------------------------------------------------------------------
 
 
 def test_whether_it_was_closed_cleanly_is_known(new: Any) -> None:
@@ -411,67 +425,6 @@ def test_whether_it_was_closed_cleanly_is_known(new: Any) -> None:
     new(clean=False)
     assert new(clean=False).opened().was_clean is False
     assert new(clean=True).opened().was_clean is True
-
-
-def test_the_ballast_is_put_aside_given_up_and_put_aside_again(
-    new: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 2**20)
-    store = new()
-    ballast = folder / "ballast"
-    assert (ballast.stat().st_size, ballast.stat().st_blocks * 512 >= 2**20) == (2**20, True)
-    store.release_ballast()
-    store.release_ballast()
-    assert not ballast.exists()
-    assert store.refill_ballast()
-    assert ballast.stat().st_size == 2**20
-
-
-def test_a_ballast_that_a_crash_left_half_made_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Taken for one, it would let events have all of the disk, and give no room when it is given up."""
-
-    class Killed(BaseException):
-        pass
-
-    def fallocate(descriptor: int, offset: int, size: int) -> None:
-        raise Killed
-
-    place = folder_module.Folder(tmp_path)
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "posix_fallocate", fallocate)
-        with pytest.raises(Killed):
-            place.refill_ballast()
-    place.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"lock", "durable", "ballast.new"}
-    place = folder_module.Folder(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"lock", "durable"}
-    assert place.refill_ballast()
-    assert {path.name for path in tmp_path.iterdir()} == {"lock", "durable", "ballast"}
-    place.close()
-
-
-def test_on_a_small_disk_half_of_what_is_left_is_put_aside_and_on_a_full_one_it_says_so(
-    new: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free, most = 3 * 2**20, 2 * 2**20
-
-    def fallocate(descriptor: int, offset: int, size: int) -> None:
-        if size > most:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.ftruncate(descriptor, size)
-
-    monkeypatch.setattr(os, "posix_fallocate", fallocate)
-    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free // 4096, f_frsize=4096))
-    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 16 * 2**20)
-    store = new()
-    assert not store.starts_full
-    assert (folder / "ballast").stat().st_size == 1.5 * 2**20
-    store.release_ballast()
-    free, most = 2**20, 0
-    assert new().starts_full
-    assert not (folder / "ballast").exists()
-    free = 2**30
-    assert not new().starts_full, "a limit on the size of files is not a full disk"
 
 
 def test_while_the_wal_cannot_be_played_back_no_events_are_taken_and_cursors_are_saved(
@@ -498,37 +451,3 @@ def test_while_the_wal_cannot_be_played_back_no_events_are_taken_and_cursors_are
     store.commit(Commit(changes=[changes(position=Position(3))]))
     crammed = False
     assert [chunk.first for chunk in store.commit(Commit(arrivals=[arrival(2)])).chunks] == [3]
-
-
-def test_a_destination_whose_name_is_damaged_begins_with_the_oldest_event(new: Any) -> None:
-    store = new()
-    store.commit(Commit(arrivals=[arrival(4)], changes=[changes(version="v1", used_from=1)]))
-    store.work(lambda connection: connection.execute("UPDATE accounts SET name = CAST(x'61ff62' AS TEXT)").fetchall())
-    assert {name: found.position for name, found in store.opened().accounts.items()} == {"a": Position(1)}
-
-
-def test_a_text_that_is_none_is_damage_and_said_to_be() -> None:
-    with pytest.raises(JournalError, match="the journal is damaged"), translated():
-        b"a\xff".decode()
-
-
-def test_sqlites_errors_become_ours() -> None:
-    for error, ours in ((apsw.FullError, JournalFull), (apsw.CorruptError, JournalError), (apsw.IOError, JournalError)):
-        with pytest.raises(ours) as caught, translated():
-            raise error("said by SQLite")
-        assert type(caught.value) is ours
-    with pytest.raises(JournalError, match="`doorstep journal salvage` rescues what it holds"):
-        with translated():
-            raise apsw.CorruptError("malformed")
-
-
-def test_rows_of_attempts_have_a_bounded_span(new: Any, folder: Path) -> None:
-    span = store_module.ATTEMPT_SPAN
-    attempt = Attempt(
-        1.0, 5, "delivered", "", 200, 1, [(1, 5), (span - 1, span - 1), (span, span + 3), (9 * span, 9 * span)]
-    )
-    new().commit(Commit(changes=[changes(attempts=[attempt])]))
-    rows = ask(folder, "SELECT low, high, row FROM attempts ORDER BY low")
-    assert [(low, high) for low, high, _ in rows] == [(1, span - 1), (span, span + 3), (9 * span, 9 * span)]
-    kept = [msgspec.msgpack.decode(unsealed(row), type=list[Attempt])[0].ranges for _, _, row in rows]
-    assert [tuple(one) for ranges in kept for one in ranges] == attempt.ranges

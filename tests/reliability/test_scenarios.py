@@ -21,7 +21,7 @@ MEMORY: dict[str, dict[str, object]] = {
     "unauthorized": {"events": 2000, "quiet_s": 0.3},
 }
 DISK: dict[str, dict[str, object]] = {
-    "kill": {"most_s": 0.4},
+    "kill": {},
     "restart": {"most_s": 0.1, "rate": 10_000},
     "explain": {"questions": 20},
     "replay": {"kills": 1},
