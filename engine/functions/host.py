@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
 from pathlib import PurePath
+from time import monotonic
 from typing import Any
 
 from ..model.envelope import Envelope
@@ -184,7 +184,7 @@ class Host:
 
     def beat(self) -> None:
         """Shows that the loop turns. While somebody held it, the others could not go on: that time is given back to them."""
-        late_s = time.monotonic() - (self.beat_sent or inf)
+        late_s = monotonic() - (self.beat_sent or inf)
         self.beat_sent = None
         if late_s > 0.05:
             for slot in self.slots:
@@ -215,12 +215,7 @@ class Host:
         self.loop.call_soon(self._more)
         try:
             while self._queue and not self.is_over:
-                write = self._queue[0]
-                slot.write, slot.position = write, write.next
-                write.next += 1
-                if write.next == write.end:
-                    self._queue.popleft()
-                waiting = self._call(slot, write)
+                waiting = self._go_on(slot, self._queue[0])
                 if waiting is not None:
                     await waiting
         except OutOfTime:  # it came a moment too late, between two calls: nothing in here is trusted any more
@@ -229,24 +224,31 @@ class Host:
             slot.write = None
             self._idle.append(slot)
 
-    def _call(self, slot: Slot, write: Write) -> Awaitable[None] | None:
-        """Begins the next call; what is left of it, if it waits for something."""
-        slot.since = began = time.monotonic()
-        slot.context = context = Context(self._shared, began)
-        if write.contexts is not None:
-            context.exchanges = []
-            write.contexts.append(context)
-        if write.whole:
-            return self._wait(slot, write, self.caller.all(write.envelopes, context))
-        try:
-            result = self.caller.begin(write.envelopes[slot.position], context)
-        except (OutOfTime, asyncio.CancelledError) as error:
-            self._ended(slot, write, error)
-            return None
-        if isinstance(result, Waits):
-            return self._wait(slot, write, self.caller.end(result, context))
-        slot.since = inf
-        self._note(slot, write, result)
+    def _go_on(self, slot: Slot, write: Write) -> Awaitable[None] | None:
+        """Makes the next calls of it, one after the other, up to one that waits for something: what is left of that one."""
+        slot.write = write
+        begin, envelopes = self.caller.begin, write.envelopes
+        while write.next < write.end and not self.is_over:
+            slot.position = position = write.next
+            write.next = position + 1
+            if write.next == write.end:
+                self._queue.popleft()
+            slot.since = began = monotonic()
+            slot.context = context = Context(self._shared, began)
+            if write.contexts is not None:
+                context.exchanges = []
+                write.contexts.append(context)
+            if write.whole:
+                return self._wait(slot, write, self.caller.all(envelopes, context))
+            try:
+                result = begin(envelopes[position], context)
+            except (OutOfTime, asyncio.CancelledError) as error:
+                self._ended(slot, write, error)
+                continue
+            if isinstance(result, Waits):
+                return self._wait(slot, write, self.caller.end(result, context))
+            slot.since = inf
+            self._note(slot, write, result)
         return None
 
     async def _wait(self, slot: Slot, write: Write, waiting: Awaitable[Any]) -> None:

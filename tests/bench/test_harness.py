@@ -13,7 +13,7 @@ import pytest
 
 from bench import hotpath
 from bench.feeder import Report
-from bench.harness import Void, bench, check, cores, last_json, reap, roomy, tail
+from bench.harness import Void, bench, check, cores, environment, last_json, reap, roomy, tail
 from bench.measured import Measured
 from bench.paths import PathStats, SinkStats
 from bench.scenario import AsFast, Entrant
@@ -37,6 +37,15 @@ def test_a_run_that_fails_is_void_and_shows_why() -> None:
     failing = Entrant(name="x", arguments=("-c", "import sys; sys.exit('no such thing')"), load=AsFast(10))
     with bench() as stand, pytest.raises(Void, match="exit code 1\nno such thing"):
         stand.measure(failing, AsFast(10))
+
+
+def test_an_engine_is_not_compiled_anew_at_each_start_whatever_this_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("SOMETHING_ELSE", "kept")
+    assert "PYTHONDONTWRITEBYTECODE" not in environment()
+    assert environment()["SOMETHING_ELSE"] == "kept"
 
 
 def outcome(size: int) -> Measured:
