@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from ..errors import DestinationError
 from ..model.batch import Batch
 from ..model.envelope import Envelope
@@ -98,22 +96,29 @@ class PreparingSender:
         self, places: list[int], envelopes: list[Envelope], made: Inserted, outcomes: dict[int, Outcome]
     ) -> tuple[list[int], list[Envelope]]:
         kept: list[tuple[int, Envelope]] = []
-        for place, envelope, result in zip(places, envelopes, made, strict=True):
-            changed = result if not isinstance(result, bytes) else self._again(envelope, result)
-            if isinstance(changed, Envelope):
-                kept.append((place, changed))
+        for place, result in zip(places, self._read_again(envelopes, made), strict=True):
+            if isinstance(result, Envelope):
+                kept.append((place, result))
             else:
-                outcomes[place] = changed
+                outcomes[place] = result
         return [place for place, _ in kept], [envelope for _, envelope in kept]
 
-    def _again(self, envelope: Envelope, line: bytes) -> Envelope | Outcome:
-        """What a function made of an event, read as on arrival."""
-        if line is envelope.line:
-            return envelope
-        decoded = self._does.decoder.decode(Lines([line], [1]))
-        if decoded.rejected:
-            return Rejected("invalid_after_function", decoded.rejected[0].reason)
-        return msgspec.structs.replace(envelope, line=line, event=decoded.events[0])
+    def _read_again(self, envelopes: list[Envelope], made: Inserted) -> list[Envelope | Outcome]:
+        """What was made of events, read as on arrival: all that changed at once."""
+        results: list[Envelope | Outcome] = []
+        changed: dict[int, bytes] = {}
+        for place, (envelope, result) in enumerate(zip(envelopes, made, strict=True)):
+            if isinstance(result, bytes) and result is not envelope.line:
+                changed[place] = result
+            results.append(envelope if isinstance(result, bytes) else result)
+        decoded = self._does.decoder.decode(Lines(list(changed.values()), list(changed)))
+        for refused in decoded.rejected:
+            results[refused.number] = Rejected("invalid_after_function", refused.reason)
+            del changed[refused.number]
+        for (place, line), event in zip(changed.items(), decoded.events, strict=True):
+            before = envelopes[place]
+            results[place] = Envelope(before.number, line, event, before.receipt)
+        return results
 
 
 NO_CONSENT = Filtered("consent")

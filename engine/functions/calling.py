@@ -92,7 +92,8 @@ class Caller:
         try:
             returned = handler.call(decode(envelope.line), self._values, ctx)
             if returned is not None:
-                if hasattr(returned, "__await__"):  # a tenth of what `inspect.isawaitable` takes
+                # `inspect.isawaitable` would take 0.5 us, an event asked for what it has not 1 us.
+                if type(returned) is not Event and hasattr(returned, "__await__"):
                     return Waits(handler, returned)
                 ctx.returned = returned
             return self._finish.one(handler, returned)

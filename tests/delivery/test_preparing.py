@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from doorstep.engine.delivery.preparation import Inserted, Preparation
 from doorstep.engine.model import Batch, Envelope, Filtered
-from doorstep.engine.model.outcome import Raised, Retry
+from doorstep.engine.model.outcome import Raised, Rejected, Retry
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk.using import ActionSettings
@@ -156,6 +156,24 @@ async def test_an_event_that_a_function_made_invalid_is_a_dead_letter(world: Any
         await w.fleet.drain(5)
         assert dict(w.statistics("hook").dead_reasons) == {"invalid_after_function": 1}
         assert sorted(there.seen) == [1, 3]
+
+
+async def test_each_event_of_a_batch_goes_on_as_what_was_made_of_it_whatever_became_of_its_neighbours(
+    world: Any, receiver: Any
+) -> None:
+    def change(event: dict[str, Any]) -> Any:
+        made = {1: {"n": 1}, 3: Filtered("dropped_by_function"), 4: Rejected("no", ""), 6: {**event, "type": 6}}
+        return made.get(event["n"], {**event, "n": event["n"] + 1000})
+
+    async with world() as w:
+        there = receiver()
+        hook_plan(w, there, inserters=(Function(change),))
+        w.reconcile()
+        await w.feed(8)
+        await w.fleet.drain(5)
+        assert sorted(there.seen) == [1002, 1005, 1007, 1008]
+        assert dict(w.statistics("hook").dead_reasons) == {"invalid_after_function": 2, "no": 1}
+        assert dict(w.statistics("hook").filtered) == {"dropped_by_function": 1}
 
 
 async def test_what_is_kept_of_an_event_is_what_came_in(world: Any, receiver: Any) -> None:
