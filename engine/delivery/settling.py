@@ -224,6 +224,7 @@ def _outcomes(
     """Each event was spoken of by itself, so each failure is the event's own."""
     kept: list[Envelope] = []
     untried: list[Envelope] = []
+    filtered: dict[str, list[Envelope]] = {}
     delivered = [e for e, outcome in zip(envelopes, outcomes, strict=True) if isinstance(outcome, Delivered)]
     if delivered:
         _proven(state, work, now)
@@ -231,7 +232,7 @@ def _outcomes(
     for envelope, outcome in zip(envelopes, outcomes, strict=True):
         match outcome:
             case Filtered(reason):
-                end(state, work, [envelope], "filtered", now, reason)
+                filtered.setdefault(reason, []).append(envelope)
             case Rejected(reason, detail):
                 work.history = joined(before, Try(utc, reason))
                 was_held = state.blame.held
@@ -251,6 +252,8 @@ def _outcomes(
                 untried.append(envelope)
     work.history = before
     end(state, work, delivered, "delivered", now)
+    for reason, those in filtered.items():
+        end(state, work, those, "filtered", now, reason)
     for part in [Batch(those, work.batch.action) for those in (kept, untried) if those]:
         state.put_back(Work.of(part, work.version, work.rows_of(part)), now)
 
