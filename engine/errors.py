@@ -7,6 +7,7 @@ edge where they appear (`net` for sockets and TLS); nothing above that edge catc
 from __future__ import annotations
 
 from enum import Enum
+from math import inf
 from typing import ClassVar
 
 import msgspec
@@ -148,9 +149,18 @@ class RetryError(DestinationError):
     fault = Fault.TRANSIENT
     code = "retry_error"
 
-    def __init__(self, message: str = "", *, after: float | None = None) -> None:
+    def __init__(self, message: str = "", *, after: float | str | None = None) -> None:
+        """`after`: also as text, as a `Retry-After` header has it; what is no number of seconds counts as not said."""
         super().__init__(message)
-        self.after = after
+        self.after = _seconds(after)
+
+
+def _seconds(after: float | str | None) -> float | None:
+    try:
+        seconds = float(after)  # type: ignore[arg-type]  # None raises TypeError
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < inf else None
 
 
 class FetchError(DestinationError):

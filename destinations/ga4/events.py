@@ -7,6 +7,7 @@ Google answers 2xx whatever it gets, so whatever can be known to be wrong is ref
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -91,7 +92,7 @@ class Event(Action[Ga4Settings]):
             found["currency"] = currency_of(found["currency"])
         if listed := _items(fields.get("items") or (), settings.max_value_length):
             found["items"] = listed
-        if self.sums_items and "value" not in found and "currency" in found and (value := _worth(listed)):
+        if self.sums_items and "value" not in found and "currency" in found and (value := worth_of(listed)):
             found["value"] = value
         found |= own_params(fields.get("params") or {}, settings.max_value_length)
         found |= {name: fields[name] for name in ("session_id", "engagement_time_msec") if name in fields}
@@ -111,8 +112,15 @@ def _items(given: Sequence[Mapping[str, Any]], longest: int) -> list[dict[str, A
     return [item for item in found if "item_id" in item or "item_name" in item]
 
 
-def _worth(listed: Sequence[Mapping[str, Any]]) -> float:
-    return round(float(sum(item.get("price", 0) * item.get("quantity", 1) for item in listed)), 6)
+def worth_of(listed: Sequence[Mapping[str, Any]]) -> float:
+    """What items cost together. Raises ValidationError where that is no number."""
+    try:
+        worth = float(sum(item.get("price", 0) * item.get("quantity", 1) for item in listed))
+    except OverflowError:
+        worth = math.inf
+    if not math.isfinite(worth):
+        raise ValidationError("what the items cost together is no amount")
+    return round(worth, 6)
 
 
 def _validated(response: Response, sent: int) -> Judgement:

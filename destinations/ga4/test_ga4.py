@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from doorstep.engine.sdk import Rejected
+from doorstep.engine.sdk import Rejected, ValidationError
 from doorstep.engine.sdk.conformance import ActionConformance
 from doorstep.engine.sdk.testing import Tester
 
 from .destination import Ga4
+from .events import worth_of
 
 SETTINGS = {"api_secret": "s3cret-value", "measurement_id": "G-ABC1234567"}
 DELETION = {
@@ -22,6 +23,12 @@ DELETION = {
 TRACK = {"type": "track", "event": "Teapot Configured", "anonymousId": "a-1", "messageId": "m-1"}
 
 DIGEST = "86e0b9e56c17cc4d12387e1949b85053fbe73bc3ce5a1188713a9d300cc6133d"
+
+
+@pytest.mark.parametrize("price", [10**400, 1e308])
+def test_what_costs_more_than_a_number_can_say_is_the_events_fault(price: float) -> None:
+    with pytest.raises(ValidationError, match="no amount"):
+        worth_of([{"price": price, "quantity": 10}])
 
 
 class TestGa4(ActionConformance):

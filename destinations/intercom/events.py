@@ -101,7 +101,10 @@ def cents(revenue: float) -> int:
     """An amount in hundredths, half of one rounded up. Raises ValidationError for what is no amount."""
     if not math.isfinite(revenue):
         raise ValidationError("revenue is no amount")
-    return math.floor(round(revenue * 100, 3) + 0.5)
+    hundredths = round(revenue * 100, 3)
+    if not math.isfinite(hundredths):
+        raise ValidationError("revenue is too large for an amount")
+    return math.floor(hundredths + 0.5)
 
 
 def _is_kept(value: Any) -> bool:

@@ -7,7 +7,17 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from doorstep.engine.sdk import DELIVERED, Failure, Fault, Filtered, Rejected, Request, Response, Retry
+from doorstep.engine.sdk import (
+    DELIVERED,
+    Failure,
+    Fault,
+    Filtered,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    ValidationError,
+)
 from doorstep.engine.sdk.conformance import ActionConformance
 from doorstep.engine.sdk.testing import Sent, Tester
 
@@ -188,3 +198,8 @@ def test_metadata_is_flat_and_begins_with_the_price() -> None:
 
 def test_amounts_are_rounded_to_cents() -> None:
     assert [cents(one) for one in (19.99, 0.285, 1.005, -1.5, 22, 0)] == [1999, 29, 101, -150, 2200, 0]
+
+
+def test_an_amount_that_has_no_cents_is_the_events_fault() -> None:
+    with pytest.raises(ValidationError, match="too large for an amount"):
+        cents(1e308)

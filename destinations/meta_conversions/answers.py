@@ -83,7 +83,7 @@ def _fault(error: _Error, otherwise: Fault) -> Fault:
 def _answer(response: Response) -> _Answer | None:
     try:
         return msgspec.json.decode(response.body, type=_Answer)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
         msgspec.json.decode(response.body)

@@ -17,6 +17,7 @@ from ..model.batch import Batch
 from ..model.envelope import Envelope
 from ..model.outcome import Failure
 from ..policy.alerts import ALERTS
+from ..text import storable
 from .left import End
 from .parked import Parked
 from .sender import Sorted
@@ -96,8 +97,8 @@ def bury(state: DestinationState, work: Work, envelope: Envelope, failure: Failu
     """A dead letter: kept, counted and said."""
     action = work.batch.action
     tries, mapping = _history(work, envelope), state.ways.mapping(action)
-    said = state.attempts.mask.text(failure.detail)  # a receiver repeats what it heard
-    masked = msgspec.structs.replace(failure, detail=said)
+    said = storable(state.attempts.mask.text(failure.detail))  # a receiver repeats what it heard
+    masked = msgspec.structs.replace(failure, reason=storable(failure.reason), detail=said)
     state.account.bury(envelope, masked, tries, work.version, action=action, mapping=mapping)
     state.counters.classify(failure.reason, failure.fault.value)
     end(state, work, [envelope], "dead", now, failure.reason)

@@ -47,6 +47,10 @@ class Mailbox:
         self._events += len(chunk.envelopes)
         self.next = chunk.end
 
+    def resize(self, max_bytes: int, max_events: int) -> None:
+        """Other limits from here on; what is in it stays."""
+        self._max_bytes, self._max_events = max_bytes, max_events
+
     def skip(self, chunk: Chunk) -> None:
         """Passes over `chunk`, which must be the one that comes next: it was dropped, or is read from the log directly."""
         if chunk.first != self.next:

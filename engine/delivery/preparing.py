@@ -37,6 +37,7 @@ class PreparingSender:
 
     async def attempt(self, batch: Batch) -> Attempted:
         """See `Sender`."""
+        generation = self._ways.generation
         outcomes = self._without_consent(batch)
         left = [position for position in range(len(batch)) if position not in outcomes]
         try:
@@ -46,7 +47,9 @@ class PreparingSender:
             return _of_whole(batch, left, outcomes, failure_of(error, sent=False))
         left = [position for position in left if position not in outcomes]
         rest: Attempted | None = None
-        if left and self._ways.are_unknown(batch):
+        if left and self._ways.generation != generation:  # a reload meanwhile, and nothing was sent: formed anew
+            rest = Split([batch.take(left)])
+        elif left and self._ways.are_unknown(batch):
             rest, left = self._sorted(left, prepared, outcomes)
         elif left:
             rest = await self._inner.attempt(Batch(prepared, batch.action))

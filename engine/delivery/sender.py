@@ -21,6 +21,7 @@ from ..net.transport import Transport
 from ..sdk.actions import ActionDestination, Item
 from ..sdk.destination import Destination, RequestDestination, Sink
 from ..telemetry import Attempts
+from ..text import storable
 from .authority import Tokens
 from .plan import OpenTransport, Plan
 
@@ -276,4 +277,4 @@ def _unencodable(error: Exception, events: int) -> Failure:
 def failure_of(error: DestinationError, *, sent: bool) -> Failure:
     """What an error of a destination's or function's code means for the batch in its hands."""
     after = error.after if isinstance(error, RetryError) else None
-    return Failure(error.fault, error.code, after=after, sent=sent, detail=str(error))
+    return Failure(error.fault, storable(error.code), after=after, sent=sent, detail=storable(str(error)))

@@ -187,7 +187,8 @@ def _check(state: DestinationState, work: Work, attempted: object) -> None:
 def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, now: float) -> None:
     """The actor died of this work: a batch is bisected, an event alone gets three chances."""
     state.attempts.lost(work.batch)
-    breaker.release(permit)
+    if not permit.settled:
+        breaker.release(permit)
     if len(work.batch) > 1:
         bisect(state, work, now)
         return

@@ -158,6 +158,7 @@ class DestinationState:
         self.account_downtime(now)
         self.blame.resume()
         self._adopt(plan, now)
+        self.mailbox.resize(plan.mailbox.max_bytes, plan.mailbox.max_events)
         self.window.add(waiting, now)
         self.account.uses(plan.version, plan.record)
         self.alarm.ring()

@@ -24,6 +24,8 @@ class Ways:
     """Of one destination. Outlives plans: what an event has behind it is not done again under the next one."""
 
     def __init__(self, destination: Destination[Any], *, late: bool = False) -> None:
+        self.generation = 0
+        """How many plans there were: what was made under one of them does not hold under the next."""
         self._left: dict[int, Left] = {}
         """Of events that more than one action wants, by number; those of parked ones are with them."""
         self.adopt(destination, late=late)
@@ -33,6 +35,7 @@ class Ways:
 
         `late`: functions change events, so which actions want one is known only when it has been through them.
         """
+        self.generation += 1
         self._destination = destination if isinstance(destination, ActionDestination) else None
         self._late = late
         self._only = None if late or self._destination is None else self._destination.only

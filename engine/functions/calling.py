@@ -28,6 +28,7 @@ from ..errors import (
 from ..model.envelope import Envelope
 from ..model.outcome import DELIVERED, Failure, Filtered, Outcome, Raised, Rejected, Retry
 from ..secret import Secret
+from ..text import storable
 from .context import Context
 from .event import Event, decode
 from .function import FunctionSettings, Handler, Values
@@ -161,11 +162,11 @@ class Caller:
         text = str(error) if isinstance(error, WrongResult) else f"{kind}: {_text(error)}".removesuffix(": ")
         detail = self._told(f"{text} ({place})", ctx)
         if isinstance(error, RetryError):
-            return Retry(error.code, error.after, detail)
+            return Retry(storable(error.code), error.after, detail)
         if isinstance(error, FetchError):
-            return Retry(f"fetch_{error.reason}", None, detail)
+            return Retry(storable(f"fetch_{error.reason}"), None, detail)
         if isinstance(error, DestinationError) and error.fault is Fault.EVENT:
-            return Rejected(error.code, detail)
+            return Rejected(storable(error.code), detail)
         self._complaints.note(kind, place)
         return Raised("function_result" if isinstance(error, WrongResult) else "function_error", detail)
 
@@ -188,11 +189,11 @@ class Caller:
         return place or f"{name}:{handler.line} in {handler.name}"
 
     def _told(self, message: str, ctx: Context) -> str:
-        """With what the call logged, and without the secrets that either may hold."""
+        """With what the call logged, without the secrets that either may hold, and as text that can be kept."""
         text = f"{message}\n{ctx.logged}".rstrip("\n")
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
-        return text
+        return storable(text)
 
 
 class Complaints:

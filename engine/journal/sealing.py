@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ..text import storable
 from .blob import Damaged
 
 T = TypeVar("T")
@@ -25,8 +26,20 @@ def unsealed(row: object) -> bytes:
 
 
 def packed(value: object) -> bytes:
-    """A row, with its checksum."""
-    return sealed(msgspec.msgpack.encode(value))
+    """A row, with its checksum. What is no text in it is made one: a row that cannot be written would be tried for ever."""
+    try:
+        row = msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        row = msgspec.msgpack.encode(_storable(msgspec.to_builtins(value, builtin_types=(bytes,))))
+    return sealed(row)
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one) for key, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def unpacked(row: object, type_: type[T]) -> T:

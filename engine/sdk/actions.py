@@ -27,6 +27,7 @@ from ..model.exchange import Request, Response
 from ..model.outcome import Filtered, Judgement, Outcome, Raised, Rejected, Retry
 from ..routing import Predicate
 from ..settings import Settings
+from ..text import storable
 from .destination import Destination, Limits
 from .oauth import Authority
 from .payload import decode_event
@@ -287,8 +288,9 @@ def outcome_of(error: Exception) -> Outcome:
         return Filtered("not_supported")
     assert isinstance(error, DestinationError)
     if isinstance(error, RetryError):
-        return Retry(error.code, error.after)
-    return Rejected(error.code, str(error)) if error.fault is Fault.EVENT else Raised(error.code, str(error))
+        return Retry(storable(error.code), error.after)
+    kind = Rejected if error.fault is Fault.EVENT else Raised
+    return kind(storable(error.code), storable(str(error)))
 
 
 def _take_out_oversize(items: list[Item], outcomes: dict[int, Outcome], limits: Limits) -> None:

@@ -70,6 +70,6 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
 def _http_date(text: str) -> datetime | None:
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
-from doorstep.engine.delivery import MailboxSettings
+from doorstep.engine.delivery import MailboxSettings, settling
 from doorstep.engine.model import Rejected, Response
 from doorstep.engine.policy.limiter import RateSettings
 from doorstep.engine.policy.retry import RetrySettings
@@ -28,6 +28,59 @@ async def test_every_event_reaches_every_destination_once_in_order(world: Any, r
             assert w.receivers[name].order == list(range(1, 1301))
             assert w.statistics(name).delivered == 1300
             assert w.statistics(name).attempts == 3
+
+
+async def test_a_reload_changes_the_bounds_of_the_mailbox(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        there = receiver()
+        w.plan("hook", there, mailbox=MailboxSettings(max_bytes=Size("4MiB")))
+        w.reconcile()
+        w.plan("hook", there, version="2", mailbox=MailboxSettings(max_bytes=Size("64KiB"), max_events=7))
+        w.reconcile()
+        assert repr(w.fleet.state_of("hook").mailbox) == "<Mailbox 0 events, 0 of 64KiB bytes, next 1>"
+
+
+async def test_two_may_wait_for_the_same_drain(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        w.plan("hook", receiver(latency_s=0.3))
+        w.reconcile()
+        await w.feed(100)
+        async with anyio.create_task_group() as both:
+            both.start_soon(w.fleet.drain, 60)
+            both.start_soon(w.fleet.drain, 60)
+        assert w.statistics("hook").delivered == 100
+
+
+async def test_what_an_actor_died_of_after_its_permit_was_returned_is_tried_again(
+    world: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, deaths = settling.end, 0
+
+    def dies_twice(*arguments: Any) -> None:
+        nonlocal deaths
+        deaths += 1
+        if deaths <= 2:
+            raise TypeError("not what it should be")
+        real(*arguments)
+
+    monkeypatch.setattr(settling, "end", dies_twice)
+    async with world() as w:
+        w.plan("hook", receiver(), in_flight=1)
+        w.reconcile()
+        await w.feed(4)
+        await w.fleet.drain(60)
+        assert w.statistics("hook").delivered == 4
+
+
+async def test_a_retry_after_that_no_calendar_has_costs_no_event(world: Any, receiver: Any) -> None:
+    odd = {"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}
+    async with world() as w:
+        there = receiver(lambda ids, now: (503, odd) if now < 100 else 200)
+        w.plan("hook", there, retry=RetrySettings(preset="forever"))
+        w.reconcile()
+        await w.feed(5)
+        await w.fleet.drain(600)
+        assert w.statistics("hook").delivered == 5
 
 
 async def test_a_batch_waits_for_company_no_longer_than_max_wait(world: Any, receiver: Any) -> None:

@@ -29,6 +29,18 @@ def test_chunks_come_out_in_the_order_they_came_in() -> None:
     assert mailbox.statistics() == MailboxStatistics(chunks=0, events=0, size_bytes=0, next=6)
 
 
+def test_other_limits_hold_for_what_comes_next_and_what_is_in_it_stays() -> None:
+    mailbox = Mailbox(1, 100, 100)
+    mailbox.offer_nowait(chunk(1, 3, 50))
+    mailbox.resize(60, 4)
+    with pytest.raises(WouldBlock):
+        mailbox.offer_nowait(chunk(4, 1, 11))
+    with pytest.raises(WouldBlock):
+        mailbox.offer_nowait(chunk(4, 2, 10))
+    mailbox.offer_nowait(chunk(4, 1, 10))
+    assert repr(mailbox) == "<Mailbox 4 events, 60 of 60 bytes, next 5>"
+
+
 def test_an_empty_mailbox_takes_nothing_out() -> None:
     with pytest.raises(WouldBlock):
         Mailbox(1, 100, 100).take_nowait()

@@ -176,6 +176,48 @@ async def test_each_event_of_a_batch_goes_on_as_what_was_made_of_it_whatever_bec
         assert dict(w.statistics("hook").filtered) == {"dropped_by_function": 1}
 
 
+def slow_function() -> Function:
+    """Changes nothing, within a second."""
+    function = Function(lambda event: event)
+    at_once = function.transform
+
+    async def transform(batch: Batch) -> Inserted:
+        await anyio.sleep(1)
+        return await at_once(batch)
+
+    function.transform = transform  # type: ignore[method-assign]
+    return function
+
+
+async def test_events_at_a_function_that_a_reload_removes_go_on_without_it(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        vendor = Vendor(receiver)
+        plan(w, vendor, preparation=Preparation(inserters=(slow_function(),)))
+        w.reconcile()
+        await w.feed(5)
+        await anyio.sleep(0.5)
+        plan(w, vendor, version="2")
+        w.reconcile()
+        await w.fleet.drain(600)
+        assert (w.statistics("v").delivered, w.statistics("v").filtered) == (5, {})
+
+
+async def test_a_field_that_a_reload_denies_while_functions_have_the_event_is_not_sent(
+    world: Any, receiver: Any
+) -> None:
+    async with world() as w:
+        vendor, function = Vendor(receiver), slow_function()
+        plan(w, vendor, preparation=Preparation(inserters=(function,)))
+        w.reconcile()
+        await w.feed(3)
+        await anyio.sleep(0.5)
+        denied = Preparation(inserters=(function,), without_fields=lambda line: re.sub(rb'"n":\d+', b'"n":0', line))
+        plan(w, vendor, version="2", preparation=denied)
+        w.reconcile()
+        await w.fleet.drain(60)
+        assert {number for _, ids, _ in vendor.requests for number in ids} == {0}
+
+
 async def test_what_is_kept_of_an_event_is_what_came_in(world: Any, receiver: Any) -> None:
     """A batch that is refused is halved and sent again: each time the function is told the event as it came in."""
     async with world() as w:

@@ -59,6 +59,18 @@ RAISED = {
         "raise RetryError('busy', after=30)",
         Retry("retry_error", 30, "RetryError: busy (teams.py:4 in on_track)"),
     ),
+    "RetryError with the text of a header": (
+        "raise RetryError('busy', after='30')",
+        Retry("retry_error", 30.0, "RetryError: busy (teams.py:4 in on_track)"),
+    ),
+    "RetryError with what is no number of seconds": (
+        "raise RetryError('busy', after='soon')",
+        Retry("retry_error", None, "RetryError: busy (teams.py:4 in on_track)"),
+    ),
+    "half an emoji": (
+        "import json\nctx.log(json.loads('\"\\\\ud83d\"'))\nraise ValueError(json.loads('\"\\\\ude00\"'))",
+        Raised("function_error", "ValueError: ? (teams.py:6 in on_track)\n?"),
+    ),
     "any other": ("return {}['x']", Raised("function_error", "KeyError: 'x' (teams.py:4 in on_track)")),
     "an exit": ("raise SystemExit(3)", Raised("function_error", "SystemExit: 3 (teams.py:4 in on_track)")),
     "in another's code": (

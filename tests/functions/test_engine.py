@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine import Engine, load_config
+from doorstep.engine.journal.desk import LetterQuery
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +76,32 @@ async def test_an_insert_function_changes_drops_and_fails_before_a_destination_s
         numbers = engine.statistics().destinations["keep"]
     assert (tmp_path / "out").read_text() == "One pro\nTwo pro\n"
     assert (numbers.delivered, numbers.filtered, numbers.dead_lettered) == (2, {"dropped_by_function": 1}, 1)
+
+
+HALF = """
+import json
+def on_track(event, settings, ctx):
+    ctx.log("title", json.loads(event.properties["payload"])["title"])
+    raise ValueError("not a title")
+"""
+
+
+async def test_half_an_emoji_in_what_a_function_says_is_kept_with_the_dead_letter_and_ends_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "half.py").write_text(HALF)
+    config = tmp_path / "doorstep.toml"
+    config.write_text(
+        f'[engine]\ndata_dir = "{tmp_path}/data"\n[destinations.f]\ntype = "function"\nsource = "half.py"\n'
+    )
+    async with Engine(load_config(config)) as engine:
+        await engine.submit({**track("One"), "properties": {"payload": '{"title": "\\ud83d"}'}})
+        await engine.drain()
+        assert engine.statistics().destinations["f"].dead_lettered == 1
+        with anyio.fail_after(5):
+            while not (letters := await engine.desk.letters(LetterQuery())):
+                await anyio.sleep(0.02)
+    assert letters[0].detail == "ValueError: not a title (half.py:5 in on_track)\ntitle ?"
 
 
 async def test_beside_a_function_that_spins_another_destination_goes_on(

@@ -25,7 +25,7 @@ LAYERS = (
     ("privacy",),
     ("model",),
     ("settings",),
-    ("errors", "units", "clock", "secret", "version", "waker"),
+    ("errors", "units", "clock", "secret", "text", "version", "waker"),
 )
 HEIGHT = {room: -row for row, rooms in enumerate(LAYERS) for room in rooms}
 PURE = ("policy", "routing", "mapping", "privacy", "model")

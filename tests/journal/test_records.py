@@ -17,10 +17,17 @@ from doorstep.engine.journal.records import (
     open_chunk,
     ranges_of,
 )
+from doorstep.engine.journal.sealing import packed, unpacked
 from hypothesis import given
 from hypothesis import strategies as st
 
 flag_lists = st.lists(st.integers(0, 1), min_size=1, max_size=700).map(bytearray)
+
+
+def test_what_is_no_text_in_a_row_is_made_one_and_all_else_is_as_it_was() -> None:
+    half = Try(3.5, "no \ud83d", 400)
+    assert unpacked(packed([half, b"\xff", {"\ude00": 1}]), object) == [[3.5, "no ?", 400], b"\xff", {"?": 1}]
+    assert unpacked(packed(half), Try) == Try(3.5, "no ?", 400)
 
 
 @given(first=st.integers(1, 2**62), flags=flag_lists)

@@ -65,6 +65,8 @@ def test_a_count_that_cannot_be_is_none(taken: object) -> None:
         ({"retry-after": "Wed, 01 Jan 2025 00:01:00 GMT", "date": "Wed, 01 Jan 2025 00:00:50 GMT"}, 10.0),
         ({"retry-after": "Wed, 01 Jan 2025 00:01:00 GMT", "date": "nonsense"}, 60.0),
         ({"retry-after": "Tue, 31 Dec 2024 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
+        ({"retry-after": "Wed, 01 Jan 2025 00:01:00 +99999999999999"}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
