@@ -255,6 +255,10 @@ class Host:
         """The rest of a call, up to its end."""
         try:
             result = await waiting
+            if (
+                slot.timed_out_at is not None or write.is_dropped
+            ):  # it caught what cut it short: no result, whatever it is
+                raise asyncio.CancelledError
         except (OutOfTime, asyncio.CancelledError) as error:
             self._ended(slot, write, error)
             return
@@ -267,7 +271,7 @@ class Host:
     def _ended(self, slot: Slot, write: Write, error: BaseException) -> None:
         """A call was ended by what was raised into it."""
         slot.since = inf  # first of all: as long as it is set, the watch may raise here
-        if slot.task is not None:
+        while slot.task is not None and slot.task.cancelling():  # once for each tick that it went on regardless
             slot.task.uncancel()
         outcome = self._cut_short(slot, write, error)
         if write.whole:

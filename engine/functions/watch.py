@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import PurePath
 
 from .host import Host, Slot
@@ -95,7 +96,7 @@ class Watch:
     def _interrupt(self, host: Host, slot: Slot, now: float) -> None:
         """The call holds the thread. It may have ended by the time the exception gets there: `host` bears that."""
         thread_id = host.thread.ident or 0
-        if slot.timed_out_at is None:
+        if slot.raised_at == inf:
             slot.timed_out_at = place_of_thread(thread_id, host.caller.function.path)
             slot.spun, slot.raised_at = True, now
             raise_in(thread_id)

@@ -140,6 +140,37 @@ CASES = {
 }
 
 
+CATCHES = """
+import asyncio
+
+async def on_track(event, settings, ctx):
+    if event.event == "spin":
+        while True: pass
+    if event.event == "cancel":
+        raise asyncio.CancelledError
+    if event.event.startswith("catch"):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            while event.event == "catch and spin": pass
+"""
+
+
+async def test_a_call_that_returns_after_its_time_was_up_is_out_of_time_and_the_next_one_has_a_time_of_its_own(
+    open_sink: OpenSink, tracks: Callable[..., Batch]
+) -> None:
+    async with open_sink(CATCHES) as sink:
+        with anyio.fail_after(5):
+            assert await sink.write(tracks("catch")) == [timeout(11)]
+            assert await sink.write(tracks("cancel")) == [
+                Raised("function_error", "CancelledError: cancelled from inside")
+            ]
+            assert await sink.write(tracks("catch")) == [timeout(11)]
+            assert await sink.write(tracks("spin")) == [timeout(6)]
+            assert await sink.write(tracks("catch and spin")) == [timeout(13)]
+            assert await sink.write(tracks("ok")) == DELIVERED
+
+
 @pytest.mark.backends
 @pytest.mark.parametrize("name", CASES)
 async def test_a_call_that_does_not_end_is_ended_and_named_and_the_loop_goes_on(
