@@ -330,12 +330,14 @@ class Host:
             _surely(step)
 
     def _run(self) -> None:
-        if self.is_over:  # interrupted, and begun again
-            return
         asyncio.set_event_loop(self.loop)
         self.loop.set_exception_handler(lambda loop, context: None)  # a task that user code left alone: its own affair
         try:
-            self.loop.run_forever()
+            while not self.is_over:
+                with suppress(
+                    SystemExit, KeyboardInterrupt
+                ):  # a task's or a callback's: asyncio lets them through to here
+                    self.loop.run_forever()
         finally:
             self.is_over = True
 
@@ -382,9 +384,9 @@ class Host:
 
 
 def _surely(step: Callable[[], None]) -> None:
-    """Again, if what was raised for a call that had just ended hits it."""
+    """Again, if what was raised for a call that had just ended hits it, or a task exits that is cancelled at the end."""
     while True:
         try:
             return step()
-        except OutOfTime:
+        except (OutOfTime, SystemExit, KeyboardInterrupt):
             continue

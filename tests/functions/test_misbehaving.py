@@ -171,6 +171,48 @@ async def test_a_call_that_returns_after_its_time_was_up_is_out_of_time_and_the_
             assert await sink.write(tracks("ok")) == DELIVERED
 
 
+EXITS = """
+import asyncio, sys
+
+async def inner():
+    sys.exit(1)
+
+async def at_the_end():
+    try:
+        await asyncio.sleep(60)
+    finally:
+        sys.exit(1)
+
+async def on_track(event, settings, ctx):
+    if event.event == "task":
+        await asyncio.gather(inner())
+    if event.event == "callback":
+        asyncio.get_running_loop().call_soon(sys.exit)
+        await asyncio.sleep(0.01)
+    if event.event == "stop":
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0.01)
+    if event.event == "leave":
+        on_track.left = asyncio.create_task(at_the_end())
+        await asyncio.sleep(0.01)
+"""
+
+
+async def test_a_task_or_callback_that_exits_does_not_end_the_thread(
+    open_sink: OpenSink, tracks: Callable[..., Batch]
+) -> None:
+    before = threading.active_count()
+    with anyio.fail_after(5):
+        async with open_sink(EXITS) as sink:
+            assert await sink.write(tracks("task", "ok")) == [
+                Raised("function_error", "SystemExit: 1 (teams.py:5 in inner)"),
+                DELIVERED,
+            ]
+            assert await sink.write(tracks("callback", "stop", "leave", "ok")) == DELIVERED
+        while threading.active_count() > before:
+            await anyio.sleep(0.01)
+
+
 @pytest.mark.backends
 @pytest.mark.parametrize("name", CASES)
 async def test_a_call_that_does_not_end_is_ended_and_named_and_the_loop_goes_on(
