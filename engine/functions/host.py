@@ -74,7 +74,7 @@ class Write:
 class Slot:
     """A place for one call at a time. Read by the watch from its own thread, so plain attributes only."""
 
-    __slots__ = ("context", "position", "raised_at", "since", "spun", "task", "timed_out_at", "write")
+    __slots__ = ("context", "position", "since", "task", "timed_out_at", "write")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
@@ -85,9 +85,6 @@ class Slot:
         """When its call began; inf between two calls."""
         self.timed_out_at: str | None = None
         """Where its call was when its time was up; None before that."""
-        self.raised_at = inf
-        self.spun = False
-        """Whether that call held the thread; then the thread is not used any more."""
 
 
 class Host:
@@ -104,6 +101,8 @@ class Host:
         self.is_lost = False
         """Whether its thread was given up: it did not come back from what it was in."""
         self.beat_sent: float | None = None
+        self.interrupted_at = inf
+        """When something that held the thread was last interrupted; then the thread is not used any more."""
         self._calls = calls
         self._fetcher = Fetcher(open_transport)
         self._shared = Shared(self._fetcher, limit_s)
@@ -292,9 +291,7 @@ class Host:
             outcome = UNTRIED
         else:
             outcome = self.caller.cancelled(context)
-        slot.timed_out_at, slot.raised_at = None, inf
-        if slot.spun:
-            self.stop()
+        slot.timed_out_at = None
         return outcome
 
     def _note(self, slot: Slot, write: Write, result: Result) -> None:

@@ -57,8 +57,8 @@ class Watch:
 
     @property
     def lost(self) -> int:
-        """How many threads were given up and still live."""
-        return sum(host.is_lost and host.thread.is_alive() for host in self._hosts)
+        """How many threads were interrupted or given up and still live."""
+        return sum((host.is_lost or host.interrupted_at < inf) and host.thread.is_alive() for host in self._hosts)
 
     def __repr__(self) -> str:
         return f"<Watch of {len(self._hosts)} hosts, {self.lost} lost>"
@@ -77,31 +77,47 @@ class Watch:
                     self._wake.set()
 
     def _look_at(self, host: Host, now: float) -> None:
-        is_held = host.beat_sent is not None
-        if not is_held:
+        beat_sent = host.beat_sent
+        if beat_sent is None:
             host.beat_sent = now
             host.post(host.beat)
         running = asyncio.current_task(host.loop)
-        for slot in list(host.slots):
-            since = slot.since
-            if now - since <= self._limit_s:
-                continue
-            if slot.task is running and running is not None:
-                self._interrupt(host, slot, now)
-            elif not is_held and slot.task is not None:
-                host.post(host.cut, slot, since, place_of_coroutine(slot.task.get_coro(), host.caller.function.path))
-                if now - since > self._limit_s + GRACE_S:
-                    self._give_up(host)
+        slots = {slot: slot.since for slot in list(host.slots)}
+        late = {slot: since for slot, since in slots.items() if now - since > self._limit_s}
+        at = next((slot for slot in slots if running is not None and slot.task is running), None)
+        if at in late:
+            self._interrupt(host, {at: late.pop(at)}, now)
+        elif at is None and beat_sent is not None and now - beat_sent > self._limit_s:
+            self._interrupt(
+                host, late, now
+            )  # a task or a callback: whose cannot be told, so all may be to blame that are late
+        if beat_sent is None:
+            for slot, since in late.items():
+                self._cut(host, slot, since, now)
 
-    def _interrupt(self, host: Host, slot: Slot, now: float) -> None:
-        """The call holds the thread. It may have ended by the time the exception gets there: `host` bears that."""
+    def _cut(self, host: Host, slot: Slot, since: float, now: float) -> None:
+        if slot.task is None:
+            return
+        host.post(host.cut, slot, since, place_of_coroutine(slot.task.get_coro(), host.caller.function.path))
+        if now - since > self._limit_s + GRACE_S:
+            self._give_up(host)
+
+    def _interrupt(self, host: Host, calls: dict[Slot, float], now: float) -> None:
+        """Something holds the thread. It may have ended by the time the exception gets there, and that hit the loop or another call."""
         thread_id = host.thread.ident or 0
-        if slot.raised_at == inf:
-            slot.timed_out_at = place_of_thread(thread_id, host.caller.function.path)
-            slot.spun, slot.raised_at = True, now
+        if host.interrupted_at == inf:
+            place = place_of_thread(thread_id, host.caller.function.path)
+            host.interrupted_at, host.is_over = (
+                now,
+                True,
+            )  # first: no call begins from here on, to be blamed for the last one
+            for slot, since in calls.items():
+                if slot.since == since:
+                    slot.timed_out_at = place
             raise_in(thread_id)
-        elif now - slot.raised_at > GRACE_S:
-            slot.raised_at = now  # it blocks, or caught what was raised: again, as long as it lives
+            host.post(host.stop)  # whatever catches it, or the loop, which passes over it
+        elif now - host.interrupted_at > GRACE_S:
+            host.interrupted_at = now  # it blocks, or caught what was raised: again, as long as it lives
             raise_in(thread_id)
             self._give_up(host)
 

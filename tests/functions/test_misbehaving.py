@@ -171,6 +171,87 @@ async def test_a_call_that_returns_after_its_time_was_up_is_out_of_time_and_the_
             assert await sink.write(tracks("ok")) == DELIVERED
 
 
+CHILDREN = """
+import asyncio
+
+def forever():
+    while True: pass
+
+async def inner():
+    forever()
+
+async def on_track(event, settings, ctx):
+    match event.event:
+        case "gather":
+            await asyncio.gather(inner())
+        case "wait_for":
+            await asyncio.wait_for(inner(), 60)
+        case "callback":
+            asyncio.get_running_loop().call_soon(forever)
+            await asyncio.sleep(0.01)
+        case "leave":
+            asyncio.get_running_loop().call_soon(forever)
+"""
+
+
+@pytest.mark.parametrize("name", ["gather", "wait_for", "callback"])
+async def test_a_task_or_callback_that_holds_the_thread_is_ended_with_its_call(
+    open_sink: OpenSink, tracks: Callable[..., Batch], name: str
+) -> None:
+    async with open_sink(CHILDREN) as sink:
+        with anyio.fail_after(5):
+            assert await sink.write(tracks(name)) == [timeout(5, "forever")]
+            assert await sink.write(tracks("ok")) == DELIVERED
+
+
+async def test_a_callback_that_holds_the_thread_after_its_call_is_ended_and_nobody_is_blamed(
+    open_sink: OpenSink, tracks: Callable[..., Batch]
+) -> None:
+    async with open_sink(CHILDREN) as sink:
+        with anyio.fail_after(5):
+            assert await sink.write(tracks("leave")) == DELIVERED
+            while await sink.write(tracks("ok")) != DELIVERED:
+                pass
+
+
+GATED = """
+import asyncio, threading, time
+
+gate = threading.Event()
+
+async def on_track(event, settings, ctx):
+    match event.event:
+        case "gate":
+            gate.wait()
+        case "hold":
+            time.sleep(0.15)
+        case "cancel":
+            raise asyncio.CancelledError
+"""
+
+
+@pytest.mark.parametrize("is_passed_over", [False, True])
+async def test_an_interrupt_that_comes_too_late_is_not_told_of_the_call_after(
+    open_sink: OpenSink, tracks: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch, is_passed_over: bool
+) -> None:
+    """The call ends while the watch looks where it is. What is raised then hits the next call, or the loop, which passes over it."""
+    async with open_sink(GATED) as sink:
+
+        def place(thread_id: int, file: str) -> str:
+            sink.settings.function.module.gate.set()
+            time.sleep(0.05)
+            return "late"
+
+        monkeypatch.setattr("doorstep.engine.functions.watch.place_of_thread", place)
+        if is_passed_over:
+            monkeypatch.setattr("doorstep.engine.functions.watch.raise_in", lambda thread_id: None)
+        with anyio.fail_after(5):
+            verdict = await sink.write(tracks("gate", "cancel" if is_passed_over else "hold"))
+            cancelled = Raised("function_error", "CancelledError: cancelled from inside")
+            assert verdict == [DELIVERED, cancelled if is_passed_over else UNTRIED]
+            assert await sink.write(tracks("cancel")) == [cancelled]
+
+
 EXITS = """
 import asyncio, sys
 
