@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -43,11 +44,11 @@ class InsertFinish(Finish):
         if returned is None:
             return [DROPPED] * len(events)
         kept = _list(handler, returned, "the list of events that go on")
-        if len(kept) == len(events):
-            return [self.one(handler, event) for event in kept]
+        if len(kept) == len(events) and all(map(is_, kept, events)):
+            return [_line(handler, event) for event in kept]
         results: list[Result] = [DROPPED] * len(events)
-        for event in kept:
-            results[_position(handler, event, events)] = _line(handler, event)
+        for position, event in _placed(handler, kept, events):
+            results[position] = _line(handler, event)
         return results
 
 
@@ -75,16 +76,35 @@ def _shown(value: Any) -> str:
     return f"status {value.get('status')!r:.40}" if isinstance(value, Mapping) else type(value).__name__
 
 
-def _position(handler: Handler, kept: Any, events: Sequence[Event]) -> int:
-    """Which of the events a returned one is: itself, or the one with its messageId."""
-    for position, event in enumerate(events):
-        if kept is event:
-            return position
+def _placed(handler: Handler, kept: Sequence[Any], events: Sequence[Event]) -> Iterator[tuple[int, Any]]:
+    """Each returned event with the position of the one that it is. In a list as long as the one given, one that is none of them takes the
+    place that it is at, and None drops the event there."""
+    is_as_long = len(kept) == len(events)
+    objects = {id(event): position for position, event in enumerate(events)}
+    left = dict(enumerate(events))
+    for place, event in enumerate(kept):
+        if event is None and is_as_long:
+            continue
+        position = objects.get(id(event))
+        if position is None:
+            position = _of_identity(event, place, left)
+        if position is None and is_as_long:
+            position = place
+        if position is None:
+            raise WrongResult(f"{handler.name} returned fewer events than it was given, and one that is none of them")
+        if left.pop(position, None) is None:
+            raise WrongResult(f"{handler.name} returned two events for the one at position {position}")
+        yield position, event
+
+
+def _of_identity(kept: Any, place: int, left: Mapping[int, Event]) -> int | None:
+    """Where the event with its messageId is, of those left: at its own place, if there are several."""
     identity = kept.get("messageId") if isinstance(kept, Mapping) else None
-    for position, event in enumerate(events):
-        if identity is not None and event.get("messageId") == identity:
-            return position
-    raise WrongResult(f"{handler.name} returned fewer events than it was given, and one that is none of them")
+    if identity is None:
+        return None
+    if place in left and left[place].get("messageId") == identity:
+        return place
+    return next((position for position, event in left.items() if event.get("messageId") == identity), None)
 
 
 def _line(handler: Handler, event: Any) -> bytes:

@@ -333,6 +333,38 @@ def test_an_insert_function_for_batches_pairs_by_position_or_by_identity(
     )
 
 
+REORDERED = {
+    "events[::-1]": ["m-0", "m-1", "m-2"],
+    "[dict(event) for event in events[::-1]]": ["m-0", "m-1", "m-2"],
+    "[events[1], dict(events[0]), {'type': 'track', 'messageId': 'new'}]": ["m-0", "m-1", "new"],
+    "[None, events[0], events[2]]": ["m-0", None, "m-2"],
+    "[events[0], None, events[2]]": ["m-0", None, "m-2"],
+}
+
+
+@pytest.mark.parametrize(("returned", "identities"), REORDERED.items())
+def test_events_that_come_back_in_another_order_are_still_themselves(
+    batch_tester: Callable[..., FunctionTester], returned: str, identities: list[str | None]
+) -> None:
+    events = [EVENT | {"messageId": f"m-{n}"} for n in range(3)]
+    results = batch_tester(f"return {returned}", insert=True).run_batch(*events)
+    assert [result.event and result.event["messageId"] for result in results] == identities
+
+
+def test_events_of_the_same_message_id_keep_their_places(batch_tester: Callable[..., FunctionTester]) -> None:
+    events = [EVENT | {"messageId": "m", "n": n} for n in range(2)]
+    results = batch_tester("return [dict(event) for event in events]", insert=True).run_batch(*events)
+    assert [result.event and result.event["n"] for result in results] == [0, 1]
+
+
+@pytest.mark.parametrize("returned", ["[events[0], events[0]]", "[{'type': 'track'}, events[0]]"])
+def test_two_events_for_one_are_the_functions_fault(batch_tester: Callable[..., FunctionTester], returned: str) -> None:
+    events = [EVENT | {"messageId": f"m-{n}"} for n in range(2)]
+    outcome = batch_tester(f"return {returned}", insert=True).run_batch(*events)[0].outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.detail == "on_batch returned two events for the one at position 0 (teams.py:3 in on_batch)"
+
+
 def test_the_tester_works_where_a_loop_runs_already(tester: Callable[..., FunctionTester]) -> None:
     async def inside() -> Any:
         return tester("return 5").run(EVENT).returned
