@@ -88,9 +88,8 @@ class Watch:
         if at in late:
             self._interrupt(host, {at: late.pop(at)}, now)
         elif at is None and beat_sent is not None and now - beat_sent > self._limit_s:
-            self._interrupt(
-                host, late, now
-            )  # a task or a callback: whose cannot be told, so all may be to blame that are late
+            # A task or a callback, and nothing tells whose: all that are late answer for it.
+            self._interrupt(host, late, now)
         if beat_sent is None:
             for slot, since in late.items():
                 self._cut(host, slot, since, now)
@@ -107,10 +106,8 @@ class Watch:
         thread_id = host.thread.ident or 0
         if host.interrupted_at == inf:
             place = place_of_thread(thread_id, host.caller.function.path)
-            host.interrupted_at, host.is_over = (
-                now,
-                True,
-            )  # first: no call begins from here on, to be blamed for the last one
+            host.interrupted_at = now
+            host.is_over = True  # first of all: no call begins from here on, to be blamed for the last one
             for slot, since in calls.items():
                 if slot.since == since:
                     slot.timed_out_at = place
