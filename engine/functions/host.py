@@ -254,10 +254,8 @@ class Host:
         """The rest of a call, up to its end."""
         try:
             result = await waiting
-            if (
-                slot.timed_out_at is not None or write.is_dropped
-            ):  # it caught what cut it short: no result, whatever it is
-                raise asyncio.CancelledError
+            if slot.timed_out_at is not None or write.is_dropped:
+                raise asyncio.CancelledError  # which it caught: what it returned without its work being done is no result
         except (OutOfTime, asyncio.CancelledError) as error:
             self._ended(slot, write, error)
             return
@@ -331,9 +329,8 @@ class Host:
         self.loop.set_exception_handler(lambda loop, context: None)  # a task that user code left alone: its own affair
         try:
             while not self.is_over:
-                with suppress(
-                    SystemExit, KeyboardInterrupt
-                ):  # a task's or a callback's: asyncio lets them through to here
+                # Those of tasks and callbacks: asyncio lets them through to here.
+                with suppress(SystemExit, KeyboardInterrupt):
                     self.loop.run_forever()
         finally:
             self.is_over = True
