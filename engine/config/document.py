@@ -208,6 +208,8 @@ class _Resolver:
         source: Callable[[str, FilePath], str] | None = {"env": self._variable, "file": self._file}.get(kind)
         if not match[2]:
             raise LookupError("a ${ has no closing brace; write ${env:NAME}, or $${ for a literal ${")
+        if "${" in match[1]:
+            raise LookupError(f"{match[0]} has a ${{ within; a default is plain text")
         if source is None or not colon or not name:
             raise LookupError(
                 f"{match[0]} is no reference; write ${{env:NAME}}, ${{env:NAME:-default}} or ${{file:PATH}}, "
@@ -218,11 +220,14 @@ class _Resolver:
     def _variable(self, name: str, folder: FilePath) -> str:
         """As in a shell, the default also stands in for a variable that is empty."""
         name, has_default, default = name.partition(":-")
-        if has_default:
-            return self._environ.get(name) or default
-        if name not in self._environ:
+        if name not in self._environ and not has_default:
             raise LookupError(f"the environment variable {name} is not set; set it or write ${{env:{name}:-default}}")
-        return self._environ[name]
+        value = self._environ.get(name, "")
+        try:
+            value.encode()  # Python holds the bytes of others as surrogates
+        except UnicodeEncodeError:
+            raise LookupError(f"the environment variable {name} is not UTF-8 text") from None
+        return value or default
 
     def _file(self, name: str, folder: FilePath) -> str:
         try:

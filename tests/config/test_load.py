@@ -253,6 +253,13 @@ def test_references_to_the_environment(written: str, read: str, catalogue: Catal
     assert owner(written, catalogue, TEAM="growth", EMPTY="", NESTED="${env:TEAM}") == read
 
 
+@pytest.mark.parametrize("written", ["${env:TEAM}", "${env:TEAM:-nobody}"])
+def test_a_variable_that_is_not_utf_8_is_told_and_not_used(written: str, catalogue: Catalogue) -> None:
+    with pytest.raises(ConfigError) as caught:
+        owner(f'"{written}"', catalogue, TEAM=b"a\xff".decode("utf-8", "surrogateescape"))
+    assert [problem.message for problem in caught.value.problems] == ["the environment variable TEAM is not UTF-8 text"]
+
+
 def test_a_file_is_relative_to_the_file_that_names_it_and_loses_one_line_end(
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
