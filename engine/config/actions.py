@@ -30,7 +30,11 @@ def apply_actions(
     if len(builder.problems) > unread:
         return destination  # what a mapping would be is not known, so nothing is said of what is missing in it
     for wrong in choose(kind, settings, read).wrong:
-        builder.report((*path, wrong.action, *(wrong.key.split(".") if wrong.key else ())), wrong.message)
+        keys, message = wrong.key.split(".") if wrong.key else [], wrong.message
+        file = read[wrong.action].mapping_file if wrong.action in read else None
+        if file is not None and keys[:1] == ["mapping"]:
+            keys, message = ["mapping_file"], f"{file}: {message}"
+        builder.report((*path, wrong.action, *keys), message)
     return msgspec.structs.replace(destination, actions=read)
 
 

@@ -132,11 +132,11 @@ def _use(name: str, one: ActionSettings, preset: Preset, settings: Any, wrong: l
     try:
         matches = compile_fql(trigger)
     except FqlError as error:
-        wrong.append(Wrong(name, "trigger", str(error)))
+        wrong.append(Wrong(name, "trigger", f"is not well-formed FQL: {error.message} (column {error.column})"))
     try:
         compiled = compile_mapping(mapping)
     except MappingError as error:
-        wrong.append(Wrong(name, "mapping" if one.mapping is not None else "mapping_file", str(error)))
+        wrong += [Wrong(name, "mapping", f"{problem.path} {problem.message}".lstrip()) for problem in error.problems]
     if len(wrong) > before:
         return None
     share = {field: mapping[field] for field in kind.share if field in mapping}
@@ -161,7 +161,7 @@ def _mapping(name: str, one: ActionSettings, preset: Preset, wrong: list[Wrong])
     if isinstance(own, str):
         try:
             own = msgspec.json.decode(own, type=dict[str, Any])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             wrong.append(Wrong(name, "mapping", f"is no object of JSON: {error}"))
             own = {}
     own = own or {}

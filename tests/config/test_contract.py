@@ -107,16 +107,45 @@ def test_every_key_that_is_shown_is_valid_beside_every_other(folder: Path) -> No
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("mapping = '{'", "6: destinations.hook.actions.send.mapping: is no object of JSON: Input data was truncated"),
+        ("mapping = '{'", "mapping: is no object of JSON: Input data was truncated"),
         (
             'mapping_file = "gone.json"',
-            "6: destinations.hook.actions.send.mapping_file: the file gone.json cannot be read: No such file or directory",
+            "mapping_file: the file gone.json cannot be read: No such file or directory",
         ),
     ],
 )
 def test_a_mapping_that_cannot_be_read_is_one_problem_not_a_missing_one_too(
     folder: Path, written: str, told: str
 ) -> None:
+    assert problems(folder, f'trigger = "all"\n{written}\n') == [f"6: destinations.hook.actions.send.{told}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a":', ["is no object of JSON: Input data was truncated"]),
+        ('{"a":' * 9999, ["is no object of JSON: maximum recursion depth exceeded while deserializing an object"]),
+        (
+            '{"a": {"@paht": "$.a"}, "b": {"@hsah": 1}}',
+            ["/a has an invalid directive: @paht", "/b has an invalid directive: @hsah"],
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_file_is_told_with_its_name(folder: Path, text: str, told: list[str]) -> None:
+    (folder / "m.json").write_text(text, "utf-8")
+    where = "6: destinations.hook.actions.send.mapping_file: m.json"
+    assert problems(folder, 'trigger = "all"\nmapping_file = "m.json"\n') == [f"{where}: {one}" for one in told]
+
+
+def test_what_is_wrong_in_the_trigger_of_an_action_is_told_on_one_line(folder: Path) -> None:
+    message = 'is not well-formed FQL: `=` needs a value here, as in "track", 5, true or null (column 7)'
+    assert problems(folder, 'trigger = "type ="\nmapping = { "@path" = "$." }\n') == [
+        f"5: destinations.hook.actions.send.trigger: {message}"
+    ]
+
+
+def problems(folder: Path, action: str) -> list[str]:
+    """What is said about a destination with that action, from the line on."""
     hook = '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://example.com/in" }\n'
-    (folder / "c.toml").write_text(f'{hook}[destinations.hook.actions.send]\ntrigger = "all"\n{written}\n', "utf-8")
-    assert [str(one) for one in examine([folder / "c.toml"]).problems] == [f"{folder}/c.toml:{told}"]
+    (folder / "c.toml").write_text(f"{hook}[destinations.hook.actions.send]\n{action}", "utf-8")
+    return [str(one).removeprefix(f"{folder}/c.toml:") for one in examine([folder / "c.toml"]).problems]
