@@ -6,7 +6,7 @@ Each question has a connection of its own: it costs 0.1 ms, and none can break b
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -85,11 +85,12 @@ class RemoteDesk:
                     await response.aread()
                     raise _error(response)
                 rest = b""
-                async with aclosing(response.aiter_stream()) as stream:
-                    async for data in stream:
-                        *lines, rest = (rest + data).split(b"\n")
-                        for line in lines:
-                            yield _heard(line)
+                with suppress(httpcore2.NetworkError, httpcore2.RemoteProtocolError):  # killed is ended, too
+                    async with aclosing(response.aiter_stream()) as stream:
+                        async for data in stream:
+                            *lines, rest = (rest + data).split(b"\n")
+                            for line in lines:
+                                yield _heard(line)
 
     # Dead letters ------------------------------------------------------------------------------------------------
 

@@ -44,7 +44,8 @@ def tail_command(
 
     async def show(desk: RemoteDesk) -> None:
         if not follow:
-            for one in reversed(await desk.deliveries(destination, limit=max(1, last))):
+            found = await desk.deliveries(destination, limit=max(1, last))  # none is no question, and DEST may be wrong
+            for one in reversed(found[:last]):
                 say(one)
             return
         async with aclosing(desk.follow(destination, last=last)) as heard:

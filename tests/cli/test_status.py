@@ -236,6 +236,14 @@ def test_deliveries_are_shown_as_they_happen_until_the_engine_ends(tail, events)
     assert engine.end()[0] == 0
 
 
+@pytest.mark.usefixtures("configured")
+def test_an_engine_that_is_killed_has_ended_for_who_looks_on(tail):
+    engine, shown = tail
+    shown.wait_until_shown("good  delivered (HTTP 200): 3 events, from first-0, ")
+    engine.signal(signal.SIGKILL)
+    assert (shown.end()[0], shown.said) == (0, "the engine has ended\n")
+
+
 @pytest.mark.parametrize("command", [["tail", "good"], ["status", "--watch", "--format", "json"]])
 @pytest.mark.usefixtures("configured")
 def test_looking_on_ends_with_ctrl_c_and_with_the_engine_and_neither_is_an_error(start, events, settled, command):
@@ -261,6 +269,7 @@ def test_past_deliveries_are_shown_as_json(start, events, settled, invoke):
     [line] = done.stdout.splitlines()
     told = json.loads(line)
     assert (told["destination"], told["events"], told["status"], told["result"]) == ("good", 2, 200, "delivered")
+    assert invoke("tail", "--no-follow", "--last", "0").stdout == ""
     assert (invoke("tail", "nobody").exit_code, invoke("tail", "nobody").stderr) == (
         3,
         "Error: no destination nobody\n",
