@@ -186,11 +186,11 @@ class Engine:
         after the end.
         """
         self._expect_entered()
-        lines = [_line(event) for event in _each(events)]
+        lines, unwritable = _lines(events)
         results = []
         for start in range(0, len(lines), PIECE_EVENTS):
             piece = lines[start : start + PIECE_EVENTS]
-            results.append(await self._pipeline.submit(_read(piece, start), source))
+            results.append(await self._pipeline.submit(_read(piece, start, unwritable), source))
         return _joined(results)
 
     async def serve(self, ingress: Ingress) -> None:
@@ -312,8 +312,21 @@ def _each(events: object) -> Iterable[object]:
     return events if isinstance(events, Iterable) and not isinstance(events, _ONE_EVENT) else [events]
 
 
+def _lines(events: object) -> tuple[list[bytes], dict[int, str]]:
+    """Each event as one line; an empty one, which is refused, for what cannot be written as JSON: by number, the reason."""
+    lines: list[bytes] = []
+    unwritable: dict[int, str] = {}
+    for event in _each(events):
+        try:
+            lines.append(_line(event))
+        except (TypeError, ValueError, RecursionError) as error:
+            lines.append(b"")
+            unwritable[len(lines)] = f"cannot be written as JSON: {error}"
+    return lines, unwritable
+
+
 def _line(event: object) -> bytes:
-    """One event as one line. What cannot be written as JSON becomes a line that is refused for that reason."""
+    """One event as one line. Raises TypeError, ValueError and RecursionError for what cannot be written as JSON."""
     try:
         if isinstance(event, str):
             line = event.encode("utf-8", "surrogatepass")  # a lone surrogate: refused as not_utf8
@@ -321,15 +334,13 @@ def _line(event: object) -> bytes:
             line = bytes(event) if isinstance(event, bytes | bytearray | memoryview) else msgspec.json.encode(event)
     except UnicodeEncodeError:
         return b"\xff"
-    except (TypeError, ValueError, RecursionError):
-        return b""
     # JSON that is spread over lines is legal here; in a string there can be no line end.
     return line.strip().replace(b"\n", b" ").replace(b"\r", b" ")
 
 
-def _read(lines: Iterable[bytes], start: int) -> Lines:
-    kept = list(lines)
-    return Lines(kept, range(start + 1, start + len(kept) + 1), last=start + len(kept))
+def _read(lines: list[bytes], start: int, unwritable: Mapping[int, str]) -> Lines:
+    last = start + len(lines)
+    return Lines(lines, range(start + 1, last + 1), last=last, unwritable=unwritable)
 
 
 def _joined(results: list[Acceptance]) -> Acceptance:

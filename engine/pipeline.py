@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from .errors import Closed
 from .journal import NOTHING, Log, Ticket
@@ -126,6 +127,8 @@ def pieces_of(read: Lines) -> Iterator[Lines]:
     for index, line in enumerate(read.lines):
         size += len(line)
         if size > PIECE_BYTES and index > start:
-            yield Lines(read.lines[start:index], read.numbers[start:index], too_large, allowance=read.allowance)
+            yield replace(
+                read, lines=read.lines[start:index], numbers=read.numbers[start:index], too_large=too_large, last=0
+            )
             start, size, too_large = index, len(line), ()
-    yield Lines(read.lines[start:], read.numbers[start:], too_large, read.last, read.allowance)
+    yield replace(read, lines=read.lines[start:], numbers=read.numbers[start:], too_large=too_large)

@@ -118,7 +118,8 @@ class LineDecoder:
         for number, line in zip(read.numbers, read.lines, strict=True):
             verdict = self.judge(line, read.allowance)
             if isinstance(verdict, tuple):
-                rejected.append(Rejection(number, *verdict))
+                reason, detail = verdict
+                rejected.append(Rejection(number, reason, read.unwritable.get(number, detail)))
             else:
                 lines.append(line)
                 events.append(verdict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -19,3 +19,5 @@ class Lines(msgspec.Struct, frozen=True):
     """The number of the last line looked at, blank and skipped ones included: what an ack of all of this says."""
     allowance: int = 0
     """So many bytes its ingress may have added to a line, on top of `max_event_bytes`."""
+    unwritable: Mapping[int, str] = {}
+    """By number, why there is nothing in a line: a program submitted what is no JSON."""

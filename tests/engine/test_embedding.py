@@ -85,6 +85,22 @@ async def test_an_engine_that_was_left_is_not_entered_again(receiver: Any) -> No
     assert len(receiver.bodies) == 1
 
 
+async def test_what_cannot_be_written_as_json_is_refused_with_its_type(receiver: Any) -> None:
+    unwritable = {"type": "track", "event": "a", "userId": "u", "x": object()}
+    many = [EVENT % (n, n) for n in range(4000)]
+    async with Engine(config(receiver.url)) as engine:
+        rejected = (await engine.submit([*many, unwritable, {("a",): 1}, b""])).rejected
+    assert [(r.number, r.reason, r.detail) for r in rejected] == [
+        (4001, "not_json", "cannot be written as JSON: Encoding objects of type object is unsupported"),
+        (
+            4002,
+            "not_json",
+            "cannot be written as JSON: Only dicts with str-like or number-like keys are supported",
+        ),
+        (4003, "not_json", "Input data was truncated"),
+    ]
+
+
 async def test_whatever_is_submitted_is_accepted_or_rejected_never_an_exception(receiver: Any) -> None:
     spread = b'{"type": "track",\r\n "userId": "u-1",\n "event": "Signed Up", "messageId": "m-1"}'
     odd = [
