@@ -182,6 +182,9 @@ class Builder:
         plain = value
         if path in self._document.written and isinstance(value, str):
             plain = _read_as(type_, value)
+        if isinstance(type_, inspect.StrType) and isinstance(plain, str) and "\0" in plain:
+            self.report(path, "holds a NUL character; leave it out")
+            return BROKEN
         if _fits(type_, plain) and _within(bounds_of(type_), plain):
             if help_.is_file:
                 return self.beside(path, plain)

@@ -236,4 +236,6 @@ class _Resolver:
             raise LookupError(f"the file {name} cannot be read: {error.strerror or error}") from None
         except UnicodeDecodeError:
             raise LookupError(f"the file {name} is not UTF-8 text") from None
+        except ValueError as error:  # a NUL in its name
+            raise LookupError(f"the file {name!r} cannot be read: {error}") from None
         return text.removesuffix("\n").removesuffix("\r")
