@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -77,6 +78,15 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for arg in args:
+            try:
+                arg.encode()
+            except UnicodeEncodeError:  # Python holds bytes that are not UTF-8 as surrogates, which nothing takes
+                shown = os.fsencode(arg).decode("utf-8", "backslashreplace")
+                raise click.UsageError(f"Arguments must be UTF-8: {shown}", ctx) from None
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -22,6 +22,21 @@ def test_the_version_is_printed(doorstep_cli):
     assert (done.returncode, done.stdout) == (0, f"doorstep {VERSION}\n".encode())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["run", "--to", "http://127.0.0.1:9101/\udcff"], r"http://127.0.0.1:9101/\xff"),
+        (["run", "--to", "-", "--data-dir", "dd\udcff"], r"dd\xff"),
+        (["dlq", "ls", "--reason", "\udcff"], r"\xff"),
+        (["filter", 'event="é\udcff"', "--explain"], r'event="é\xff"'),
+        (["\udcff"], r"\xff"),
+    ],
+)
+def test_an_argument_that_is_not_utf_8_is_named(invoke, arguments, shown):
+    done = invoke(*arguments)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"Error: Arguments must be UTF-8: {shown}")
+
+
 def test_the_command_is_a_module_too(environment):
     done = subprocess.run(
         [sys.executable, "-m", "doorstep", "--version"], env=environment, capture_output=True, timeout=30, check=False
