@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import keyword
 import re
+import sys
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
@@ -17,15 +18,16 @@ FunctionKind = Literal["destination", "insert"]
 _PACKAGE = "doorstep.destinations"
 _FUNCTIONS = f"{__package__}.functions"
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_MOST_CHARS = 64
+"""Of a name, as in a configuration; a file's may have 255, and some are put around it."""
+_TAKEN = sys.stdlib_module_names | {"doorstep"}
+"""Modules that a test would import in place of what was made."""
 _SUFFIX = ".tmpl"  # keeps pytest, linters, and the wheel's exclusion of tests away from the templates
 
 
 def new_destination(name: str, directory: Path, kind: Kind = "actions") -> Path:
     """Makes `directory/name` and returns it. Raises ConfigError for a bad name, or a folder that is there already."""
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise _error(
-            f"{name!r} cannot be a destination's name; use lower case letters, digits and single _, as in `acme_crm`"
-        )
+    _expect_name(name, "destination", "acme_crm")
     target = directory / name
     try:
         target.mkdir(parents=True)
@@ -39,10 +41,7 @@ def new_destination(name: str, directory: Path, kind: Kind = "actions") -> Path:
 
 def new_function(name: str, directory: Path, kind: FunctionKind = "destination") -> Path:
     """Makes `directory/name.py`, with its test beside it, and returns it. Raises ConfigError as `new_destination` does."""
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise _error(
-            f"{name!r} cannot be a function's name; use lower case letters, digits and single _, as in `teams`"
-        )
+    _expect_name(name, "function", "teams")
     made = {f"{name}.py": f"{kind}.py", f"test_{name}.py": f"test_{kind}.py"}
     for file in made:
         if (directory / file).exists():
@@ -81,6 +80,16 @@ def how_it_is_found(made: Path) -> str:
         f'[project.entry-points."{_PACKAGE}"]\n'
         f'{made.name} = "{made.name}.destination:{class_name}"\n'
     )
+
+
+def _expect_name(name: str, what: str, example: str) -> None:
+    """Raises ConfigError for a name that no module of a user's can have."""
+    refused = f"{name!r} cannot be a {what}'s name"
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > _MOST_CHARS:
+        rule = f"use lower case letters, digits and single _, at most {_MOST_CHARS} characters, as in `{example}`"
+        raise _error(f"{refused}; {rule}")
+    if name in _TAKEN:
+        raise _error(f"{refused}: its tests would import Python's own module of that name, or Doorstep; choose another")
 
 
 def _words(name: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 from doorstep.engine.errors import ConfigError
-from doorstep.engine.scaffold import Kind, default_directory, how_it_is_found, new_destination
+from doorstep.engine.scaffold import Kind, default_directory, how_it_is_found, new_destination, new_function
 
 
 def test_it_makes_one_folder_with_the_file_names_of_every_destination(tmp_path: Path) -> None:
@@ -40,12 +40,32 @@ def test_missing_parents_are_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Acme", "1st", "a-b", "a b", "../acme", "a/b", "_acme", "acme_", "a__b", "class", "ünder", "acme\n"]
+    "name",
+    ["", "Acme", "1st", "a-b", "a b", "../acme", "a/b", "_acme", "acme_", "a__b", "class", "ünder", "acme\n", "a" * 65],
 )
 def test_a_name_that_no_module_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be a destination's name; use lower case letters"):
+    rule = "use lower case letters, digits and single _, at most 64 characters, as in"
+    with pytest.raises(ConfigError, match=f"cannot be a destination's name; {rule} `acme_crm`"):
         new_destination(name, tmp_path)
+    with pytest.raises(ConfigError, match=f"cannot be a function's name; {rule} `teams`"):
+        new_function(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["json", "types", "doorstep"])
+def test_a_name_that_python_imports_something_else_for_is_refused(tmp_path: Path, name: str) -> None:
+    rule = "its tests would import Python's own module of that name, or Doorstep; choose another"
+    with pytest.raises(ConfigError, match=f"'{name}' cannot be a destination's name: {rule}"):
+        new_destination(name, tmp_path)
+    with pytest.raises(ConfigError, match=f"'{name}' cannot be a function's name: {rule}"):
+        new_function(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_name_there_may_be_fits(tmp_path: Path) -> None:
+    name = "a" * 64
+    assert (new_destination(name, tmp_path) / f"test_{name}.py").is_file()
+    assert new_function(name, tmp_path / "functions").is_file()
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
