@@ -47,7 +47,7 @@ _IMPORT_BYTES = 4 * 2**20
 
 @asynccontextmanager
 async def connect(folder: Path) -> AsyncIterator[RemoteDesk]:
-    """The desk of the engine that runs on `folder`. Raises NotRunning if none does, and Unanswered."""
+    """The desk of the engine that runs on `folder`. Raises NotRunning if none does, Unanswered, and what `find_place` raises."""
     path = await anyio.to_thread.run_sync(find_place, folder)
     async with httpcore2.AsyncConnectionPool(uds=str(path), max_keepalive_connections=0) as pool:
         desk = RemoteDesk(pool)

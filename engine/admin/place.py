@@ -7,6 +7,7 @@ journal's folder says where. Either way nobody but the user may open it.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import NotRunning
+from ..journal.folder import unreadable
 
 _SOCKET = "admin.sock"
 _POINTER = "admin"
@@ -49,11 +51,21 @@ def open_place(folder: Path) -> Place:
 
 
 def find_place(folder: Path) -> Path:
-    """Where an engine on `folder` listens; a dead one may have left it. Raises NotRunning if there is no such place."""
+    """Where an engine on `folder` listens; a dead one may have left it.
+
+    Raises NotRunning if there is no such place, ConfigError if this user may not use it: whether an engine runs is not known then.
+    """
     folder = folder.absolute()
-    path = _pointed_at(folder) or folder / _SOCKET
-    if not os.path.exists(path):
-        raise NotRunning(f"no engine listens at {path}")
+    path = folder / _SOCKET
+    try:
+        path = _pointed_at(folder) or path
+        path.stat()
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except PermissionError as error:
+        raise unreadable(folder, error) from error
+    except OSError as error:
+        raise NotRunning(f"no engine listens at {path}") from error
     return path
 
 
@@ -84,7 +96,9 @@ def _listen(path: Path) -> socket.socket:
 
 def _clear(folder: Path) -> None:
     """What an engine has left that did not end by itself."""
-    pointed_at = _pointed_at(folder)
+    pointed_at = None
+    with suppress(PermissionError):
+        pointed_at = _pointed_at(folder)
     if pointed_at is not None and pointed_at.name == _SOCKET and pointed_at.parent.name.startswith(_OWN):
         _remove((pointed_at,), pointed_at.parent)
     _remove((folder / _POINTER, folder / _SOCKET), None)
@@ -100,8 +114,11 @@ def _remove(files: tuple[Path, ...], folder: Path | None) -> None:
 
 
 def _pointed_at(folder: Path) -> Path | None:
+    """Raises PermissionError: what may not be read may well point at an engine."""
     try:
         text = (folder / _POINTER).read_text(encoding="utf-8").strip()
+    except PermissionError:
+        raise
     except (OSError, UnicodeDecodeError):
         return None
     return Path(text) if os.path.isabs(text) else None

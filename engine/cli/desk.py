@@ -19,9 +19,9 @@ from ..admin.place import find_place
 from ..config import load_config
 from ..errors import ConfigError, NotRunning, Problem, Unanswered
 from ..journal.desk import Desk
+from ..journal.folder import expect_journal
 from ..journal.local_desk import LocalDesk
 from ..journal.queries import Queries
-from ..journal.schema import FILE
 from ..journal.storage import OnTheSpot
 from ..journal.store import Store
 from . import exits
@@ -89,7 +89,7 @@ def place_of(configs: tuple[str, ...], data_dir: str | None) -> Place:
 
 @asynccontextmanager
 async def open_desk(place: Place) -> AsyncIterator[Desk]:
-    """The desk of that journal. Raises ConfigError if there is none, JournalError if it cannot be used."""
+    """The desk of that journal. Raises ConfigError if there is none for this user, JournalError if it cannot be used."""
     async with AsyncExitStack() as stack:
         try:
             desk: Desk = await stack.enter_async_context(_connected(place.folder))
@@ -100,7 +100,7 @@ async def open_desk(place: Place) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def _connected(folder: Path) -> AsyncIterator[RemoteDesk]:
-    """The desk of the engine that runs on `folder`. Raises NotRunning if none does, and Unanswered.
+    """The desk of the engine that runs on `folder`. Raises NotRunning if none does, Unanswered, and what `find_place` raises.
 
     The client is imported when there is an engine to be asked: it takes as long as all else that a command needs.
     """
@@ -112,11 +112,7 @@ async def _connected(folder: Path) -> AsyncIterator[RemoteDesk]:
 
 
 def _opened(stack: AsyncExitStack, place: Place) -> LocalDesk:
-    if not (place.folder / FILE).exists():
-        message = (
-            f"there is no journal in {place.folder}; name the folder with --data-dir, or the file that does with -c"
-        )
-        raise ConfigError([Problem("engine.data_dir", message)])
+    expect_journal(place.folder)
     store = Store(place.folder)
     stack.callback(store.close, clean=False)
     queries = Queries(place.folder)

@@ -10,10 +10,8 @@ from typing import BinaryIO
 
 import click
 
-from ..errors import ConfigError, Problem
 from ..journal.checking import check
 from ..journal.salvage import salvage
-from ..journal.schema import FILE
 from ..journal.untouched import locked, untouched
 from . import exits
 from .check import counted
@@ -35,7 +33,6 @@ def verify_command(ctx: click.Context, configs: tuple[str, ...], data_dir: str |
     No engine may run on it meanwhile.
     """
     folder = place_of(configs, data_dir).folder
-    _expect_journal(folder)
     with locked(folder), untouched(folder) as connection:
         checked = check(connection, folder)
     for finding in checked.findings:
@@ -64,7 +61,6 @@ def salvage_command(ctx: click.Context, paths: tuple[str, ...], configs: tuple[s
         raise click.UsageError("one journal, and one file to write to", ctx)
     source, target = (*named, "", "")[:2]
     folder = Path(source) if source else place_of(configs, data_dir).folder
-    _expect_journal(folder)
     with locked(folder):
         try:
             with _opened(target) as out:
@@ -89,8 +85,3 @@ def _opened(target: str) -> AbstractContextManager[BinaryIO]:
         expect_stdout()
         return nullcontext(sys.stdout.buffer)
     return open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-
-
-def _expect_journal(folder: Path) -> None:
-    if not (folder / FILE).exists():
-        raise ConfigError([Problem("engine.data_dir", f"there is no journal in {folder}")])

@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ..errors import ConfigError, JournalError, JournalFull, Problem
+from .schema import FILE
 from .translating import translated
 
 BALLAST_BYTES = 16 * 2**20
@@ -90,6 +91,25 @@ class Folder:
         """Somebody else may have it."""
         os.close(self._side)
         os.close(self._lock)
+
+
+def expect_journal(folder: Path) -> None:
+    """Raises ConfigError if there is none, or if this user may not look."""
+    try:
+        (folder / FILE).stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        message = f"there is no journal in {folder}; name the folder with --data-dir, or the file that does with -c"
+        raise ConfigError([Problem("engine.data_dir", message)]) from error
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> ConfigError | JournalError:
+    """Of a journal that is only looked at: what to raise where the system does not let us at `path`."""
+    if error.errno in _NOT_OURS:
+        message = f"{path} cannot be used: {error.strerror}; ask as the user that the engine runs as"
+        return ConfigError([Problem("engine.data_dir", message)])
+    return JournalError(f"{path} cannot be read: {error.strerror}")
 
 
 def _locked(folder: Path) -> int:

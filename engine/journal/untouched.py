@@ -18,6 +18,7 @@ from pathlib import Path
 import apsw
 
 from ..errors import JournalError
+from .folder import expect_journal, unreadable
 from .schema import FILE
 from .translating import translated
 
@@ -45,14 +46,16 @@ def untouched(folder: Path) -> Iterator[apsw.Connection]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """While nobody else uses the journal. Raises JournalError if somebody does, or if there is none."""
-    if not (folder / FILE).exists():
-        raise JournalError(f"there is no journal in {folder}")
+    """While nobody else uses the journal. Raises JournalError if somebody does, ConfigError if there is none for this user."""
+    expect_journal(folder)
+    path = folder / "lock"
     try:
-        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:  # a copy: nobody can be using it
         yield
         return
+    except OSError as error:
+        raise unreadable(path, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -101,9 +104,16 @@ class _File:
             self._fd: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             self._fd = None
+        except OSError as error:
+            raise unreadable(Path(path), error) from error
 
     def xRead(self, amount: int, offset: int) -> bytes:
-        return os.pread(self._fd, amount, offset) if self._fd is not None else b""
+        try:
+            return os.pread(self._fd, amount, offset) if self._fd is not None else b""
+        except (
+            OSError
+        ) as error:  # as SQLite's own would say it: whoever reads on where one page fails does so here, too
+            raise apsw.IOError(f"{error}") from error
 
     def xFileSize(self) -> int:
         return os.fstat(self._fd).st_size if self._fd is not None else 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -180,6 +181,25 @@ def doorstep_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[by
         environment = _environment(**environ)
         return subprocess.run(
             command, input=input, capture_output=True, cwd=tmp_path, env=environment, timeout=LIMIT_S, check=False
+        )
+
+    return call
+
+
+@pytest.fixture
+def for_another_user(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Runs `doorstep ARGUMENTS` once all in the folder is somebody else's, by a root that is held to permissions as anybody is."""
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() != 0 or setpriv is None:
+        pytest.skip("only root can give files away")
+
+    def call(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+        for path in tmp_path.rglob("*"):
+            os.chown(path, 65534, 65534)
+        held = [setpriv, "--bounding-set=-dac_override,-dac_read_search"]
+        command = [*held, *_COMMAND, *map(str, arguments)]
+        return subprocess.run(
+            command, input=b"", capture_output=True, cwd=tmp_path, env=_environment(), timeout=LIMIT_S, check=False
         )
 
     return call

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doorstep.engine.errors import JournalError
+from doorstep.engine.errors import ConfigError, JournalError
 from doorstep.engine.journal.blob import Piece
 from doorstep.engine.journal.checking import Checked, check
 from doorstep.engine.journal.commits import Arrival, Commit
@@ -156,7 +156,7 @@ def test_a_journal_that_is_in_use_is_not_looked_at(tmp_path):
 
 
 def test_a_folder_without_a_journal_is_none(tmp_path):
-    with pytest.raises(JournalError, match="there is no journal in"), locked(tmp_path):
+    with pytest.raises(ConfigError, match="there is no journal in"), locked(tmp_path):
         pass
 
 
