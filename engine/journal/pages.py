@@ -12,12 +12,12 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from .blob import HEADER_BYTES, MAGIC, Damaged, decode, header_of
+from .folder import unreadable
 from .schema import FILE, PAGE_BYTES
 
 _WAL_HEADER = 32
@@ -172,14 +172,18 @@ class Pages:
 
 
 class _File:
-    """A file that may be on a disk that fails: what cannot be read is not there."""
+    """A file that may be on a disk that fails: what cannot be read of it is not there. Raises ConfigError if this user may not."""
 
     def __init__(self, path: Path) -> None:
         self.size = 0
         self._fd: int | None = None
-        with suppress(OSError):
+        try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            self.size = os.fstat(self._fd).st_size
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise unreadable(path, error) from error
+        self.size = os.fstat(self._fd).st_size
 
     def read(self, start: int, length: int) -> bytes:
         """Less at the end, nothing where it cannot be read."""

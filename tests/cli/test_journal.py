@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import stat
 
@@ -71,6 +73,23 @@ def test_a_file_that_is_there_is_not_overwritten(invoke, lines, tmp_path):
     assert done.exit_code == 2
     assert "mine cannot be written: File exists" in done.stderr
     assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_a_disk_that_fails_as_the_journal_is_read_is_no_failure_of_the_file_that_is_written(
+    invoke, lines, tmp_path, monkeypatch
+):
+    """Nothing can be read from the second half on: as of a file that is cut off there, what is before comes out."""
+    pread, half = os.pread, (tmp_path / "doorstep-data" / "journal.db").stat().st_size // 2
+
+    def failing(descriptor, length, offset):
+        if offset >= half:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return pread(descriptor, length, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    done = invoke("journal", "salvage", "doorstep-data", "rescued.ndjson")
+    assert (done.exit_code, done.stderr.splitlines()[0][:9]) == (3, "missing: ")
+    assert "cannot be written" not in done.stderr
 
 
 def test_a_journal_in_use_is_75(invoke, lines, tmp_path):
