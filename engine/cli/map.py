@@ -41,7 +41,7 @@ def map_command(ctx: click.Context, mapping: Path) -> None:
 
 def _read(file: Path) -> Any:
     try:
-        return msgspec.json.decode(file.read_bytes())
+        return msgspec.json.decode(file.read_text("utf-8-sig"))
     except UNDECODABLE as error:
         raise click.BadParameter(f"{file} is no JSON: {error}", param_hint="MAPPING") from None
 

@@ -27,6 +27,13 @@ def test_map_prints_what_the_mapping_makes_of_each_event(doorstep_cli, tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, MAPPED, b"")
 
 
+def test_a_mapping_that_an_editor_has_put_a_byte_order_mark_before_is_taken(doorstep_cli, tmp_path):
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps(MAPPING), "utf-8-sig")
+    done = doorstep_cli("map", str(file), input=b"\n".join(LINES))
+    assert (done.returncode, done.stdout, done.stderr) == (0, MAPPED, b"")
+
+
 def test_map_names_what_it_cannot_map_and_goes_on(doorstep_cli, tmp_path):
     file = tmp_path / "m.json"
     file.write_text('{"id": {"@path": {"@path": "$.pointer"}}}')
