@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from .telling import MomentType, RateType, as_json, columns, letter_of, moment
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = click.Choice(["text", "json"])
+ID = click.IntRange(0, 2**63 - 1)
+"""What SQLite can be asked for."""
 
 
 def filters(command: F) -> F:
@@ -31,7 +34,7 @@ def filters(command: F) -> F:
         ),
         click.option("--until", type=MomentType(), metavar="TIME", help="Given up before then."),
         click.option("--where", metavar="FQL", help="Only events that match."),
-        click.option("--id", "ids", type=int, multiple=True, metavar="ID", help="Only these; may be repeated."),
+        click.option("--id", "ids", type=ID, multiple=True, metavar="ID", help="Only these; may be repeated."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -67,7 +70,7 @@ def ls_command(each: bool, form: str, configs: tuple[str, ...], data_dir: str | 
 
 
 @dlq_command.command("show")
-@click.argument("id", type=int)
+@click.argument("id", type=ID)
 @click.option("--format", "form", type=FORMATS, default="text", show_default=True, help="How.")
 @journal_options
 def show_command(id: int, form: str, configs: tuple[str, ...], data_dir: str | None) -> None:
@@ -117,9 +120,10 @@ def import_command(ctx: click.Context, file: Iterable[bytes], configs: tuple[str
     def letters() -> Iterator[DeadLetter]:
         nonlocal broken
         for number, line in enumerate(file, 1):
+            text = line.removeprefix(BOM_UTF8) if number == 1 else line
             try:
-                if line.strip():
-                    yield letter_of(line)
+                if text.strip():
+                    yield letter_of(text)
             except ValueError as error:
                 broken += 1
                 click.echo(f"line {number}: {error}", err=True)

@@ -26,8 +26,11 @@ def _padded(cell: str, width: int) -> str:
 
 
 def moment(utc: float) -> str:
-    """`2026-11-23T16:00:00.123Z`."""
-    return datetime.fromtimestamp(utc, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """`2026-11-23T16:00:00.123Z`; what is no time that could be written so, as the number that it is."""
+    try:
+        return datetime.fromtimestamp(utc, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return f"{utc}"
 
 
 def readable(value: Any) -> Any:

@@ -6,12 +6,17 @@ Times are UTC, seconds since the epoch. Everything here is written by `store.py`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 Ranges: TypeAlias = list[tuple[int, int]]
 """Runs of sequence numbers, first and last, ascending."""
+
+Natural: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+"""Of what somebody brings: a number that SQLite and all who read JSON have exactly."""
+Moment: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
+"""Up to the year 9999, the last that can be told: milliseconds taken for seconds are beyond it."""
 
 TRIES_KEPT = 30
 """Of an event's history, the first and the latest; the longest preset has 14."""
@@ -77,9 +82,9 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 class Try(msgspec.Struct, frozen=True, array_like=True):
     """One attempt in the history of one event."""
 
-    at: float
+    at: Moment
     reason: str
-    status: int | None = None
+    status: Natural | None = None
 
 
 class ParkedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,16 +112,16 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     id: int = 0
     """Given by the store."""
     destination: str
-    number: int
+    number: Natural
     message_id: str | None
     type: str | None
     event: str | None
     """The name of a track event."""
     line: bytes
     source: str
-    received: float
+    received: Moment
     reason: str
-    status: int | None
+    status: Natural | None
     excerpt: str
     """What the receiver or the error said, shortened, personal data masked."""
     tries: list[Try]
@@ -126,9 +131,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """The one that failed; None at a destination that has none."""
     mapping: str = ""
     """The version of its mapping."""
-    first_at: float
+    first_at: Moment
     """Of the first failure."""
-    last_at: float
+    last_at: Moment
 
 
 Result: TypeAlias = Literal["delivered", "filtered", "retry", "rejected", "failed", "parked", "dead", "split"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from math import inf, nan
 
 import pytest
+from doorstep.engine.cli.telling import moment
 
 HOOK = (
     '[destinations.hook]\ntype = "webhook"\nsettings = {{ url = "{}" }}\nin_flight = 1\nbatch = {{ max_events = 1 }}\n'
@@ -47,8 +49,10 @@ def test_letters_are_counted_listed_and_shown(invoke):
 def test_what_is_not_there_is_3_and_what_is_typed_wrong_is_2(invoke):
     missing = invoke("dlq", "show", "99")
     assert (missing.exit_code, missing.stderr) == (3, "Error: there is no dead letter 99\n")
-    for slip in (["--where", "properties.n >"], ["--since", "yesterday"], ["--id", "x"]):
+    for slip in (["--where", "properties.n >"], ["--since", "yesterday"], ["--id", "x"], ["--each", "--id", 10**23]):
         assert invoke("dlq", "ls", *slip).exit_code == 2
+    beyond = invoke("dlq", "show", 10**23)
+    assert (beyond.exit_code, "100000000000000000000000 is not in the range" in beyond.stderr) == (2, True)
     assert 'write one like "2026-11-23T16:00" (UTC), or "2h"' in invoke("dlq", "ls", "--since", "soon").stderr
 
 
@@ -85,6 +89,43 @@ def test_lines_that_are_no_letters_are_named_and_the_others_taken(invoke, tmp_pa
     assert summary == "1 dead letter taken in, 0 were there already"
 
 
+@pytest.mark.parametrize(
+    ("field", "odd"),
+    [
+        ("number", -1),
+        ("number", 99_999_999_999_999_999_999),
+        ("status", 99_999_999_999_999_999_999),
+        ("received", -1),
+        ("first_at", 1_796_000_000_000),
+        ("last_at", 1e18),
+        ("tries", [{"at": 1_796_000_000_000, "reason": "timeout"}]),
+    ],
+)
+@pytest.mark.usefixtures("dead")
+def test_a_letter_whose_numbers_cannot_be_is_named_and_spoils_no_other(invoke, tmp_path, field, odd):
+    letter = json.loads(invoke("dlq", "export", "--id", 2).stdout)
+    (tmp_path / "odd").write_text(json.dumps({**letter, field: odd}))
+    taken = invoke("dlq", "import", "odd")
+    assert taken.exit_code == 3
+    assert taken.stderr.startswith("line 1: no dead letter of an export (Expected `")
+    assert taken.stderr.endswith("\n0 dead letters taken in, 0 were there already\n")
+    assert len(invoke("dlq", "ls", "--each").stdout.splitlines()) == 3
+
+
+def test_a_time_is_told_whatever_it_is():
+    told = [moment(utc) for utc in (1_796_000_000.1234, 1_796_000_000_000.0, 1e18, -1e18, inf, nan)]
+    assert told == ["2026-11-30T00:53:20.123Z", "1796000000000.0", "1e+18", "-1e+18", "inf", "nan"]
+
+
+@pytest.mark.usefixtures("dead")
+def test_an_export_that_an_editor_has_put_a_byte_order_mark_before_is_taken(invoke, tmp_path):
+    exported = invoke("dlq", "export").stdout
+    invoke("dlq", "purge", "--yes")
+    (tmp_path / "letters").write_text(exported, "utf-8-sig")
+    taken = invoke("dlq", "import", "letters")
+    assert (taken.exit_code, taken.stderr) == (0, "3 dead letters taken in, 0 were there already\n")
+
+
 @pytest.mark.usefixtures("dead")
 def test_a_purge_asks_nobody_where_nobody_could_answer(invoke):
     purged = invoke("dlq", "purge", "--id", 1)
@@ -105,7 +146,7 @@ def test_a_purge_asks_whoever_sits_at_a_terminal(typed_at_terminal, invoke, type
 @pytest.mark.usefixtures("dead")
 def test_a_mapping_is_read_before_the_replay_is_written_down(invoke, tmp_path):
     good, wrong = tmp_path / "fix.json", tmp_path / "wrong.json"
-    good.write_text('{"@merge": {"objects": [{"@path": "$."}, {"context": {}}], "direction": "right"}}')
+    good.write_text('\ufeff{"@merge": {"objects": [{"@path": "$."}, {"context": {}}], "direction": "right"}}')
     wrong.write_text('{"a": {"@pth": "$.b"}}')
     refused = invoke("dlq", "replay", "--mapping", str(wrong))
     assert refused.exit_code == 2
