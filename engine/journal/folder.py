@@ -29,6 +29,7 @@ class Folder:
         self._lock = _locked(path)
         with ExitStack() as undo:
             undo.callback(os.close, self._lock)
+            _expect_writable(path)
             with suppress(OSError):
                 (path / _MAKING).unlink()
             try:
@@ -110,6 +111,15 @@ def unreadable(path: Path, error: OSError) -> ConfigError | JournalError:
         message = f"{path} cannot be used: {error.strerror}; ask as the user that the engine runs as"
         return ConfigError([Problem("engine.data_dir", message)])
     return JournalError(f"{path} cannot be read: {error.strerror}")
+
+
+def _expect_writable(folder: Path) -> None:
+    """Before SQLite opens them: it would make the files beside a read-only one just as read-only, and fail only when it writes."""
+    paths = [folder / name for name in ("durable", FILE, f"{FILE}-wal", f"{FILE}-shm")]
+    refused = [path for path in paths if path.exists() and not os.access(path, os.R_OK | os.W_OK)]
+    if refused:
+        advice = "may not be read and written by this user; allow it, or run this as a user that may"
+        raise ConfigError([Problem("engine.data_dir", f"{path} {advice}") for path in refused])
 
 
 def _locked(folder: Path) -> int:

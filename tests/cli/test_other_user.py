@@ -60,6 +60,28 @@ def test_an_engine_whose_place_may_not_be_read_is_not_taken_for_none(for_another
     assert (done.returncode, done.stdout, done.stderr) == said_of(journal)
 
 
+@pytest.mark.parametrize("command", ["run --no-input", "dlq ls"])
+def test_a_file_that_may_not_be_written_to_is_named_before_anything_is_made_beside_it(
+    for_another_user, journal, write_config, command
+):
+    write_config('[engine]\ndata_dir = "journal"\n[destinations.out]\ntype = "console"\n')
+    (journal / "journal.db-shm").touch()
+    journal.chmod(0o777)
+    for path in journal.iterdir():
+        path.chmod(0o666)
+    for name in ("journal.db", "journal.db-shm"):
+        (journal / name).chmod(0o444)
+    names = {path.name for path in journal.iterdir()}
+    done = for_another_user(*command.split())
+    advice = "may not be read and written by this user; allow it, or run this as a user that may"
+    assert done.returncode == 78
+    assert done.stderr.decode().splitlines() == [
+        f"configuration: engine.data_dir: journal/journal.db {advice}",
+        f"configuration: engine.data_dir: journal/journal.db-shm {advice}",
+    ]
+    assert {path.name for path in journal.iterdir()} == names
+
+
 @pytest.mark.parametrize("command", ["journal verify", "journal salvage"])
 @pytest.mark.parametrize("name", ["lock", "journal.db", "journal.db-wal"])
 def test_a_file_that_may_not_be_read_is_named_and_its_events_are_not_missing(for_another_user, journal, command, name):
