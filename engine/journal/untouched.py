@@ -27,7 +27,10 @@ _NAME = "doorstep-untouched"
 
 @contextmanager
 def untouched(folder: Path) -> Iterator[apsw.Connection]:
-    """A connection to the journal in `folder`, WAL included. Raises JournalError if it is damaged at its very beginning."""
+    """A connection to the journal in `folder`, WAL included. Raises JournalError if it is damaged at its very beginning.
+
+    And ConfigError if this user may not read it.
+    """
     vfs = _Vfs()
     try:
         with translated():
