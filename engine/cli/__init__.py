@@ -30,10 +30,13 @@ def main() -> None:
 
 def _fill_standard_descriptors() -> None:
     """Whoever starts us may have closed some of 0, 1 and 2. A socket in such a place would be written to as if it were stdout, and
-    uvloop aborts the process when it closes one."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
-    os.close(fd)
+    uvloop aborts the process when it closes one. Nothing can be printed where 1 was closed, and nothing may seem to be: it is for reading.
+    """
+    for fd, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, flags), True)  # the lowest number that is free: this one
     if sys.stderr is None:  # as it is where 2 was closed; what is said to nobody must fail nowhere
         sys.stderr = os.fdopen(2, "w", closefd=False)
 

@@ -86,7 +86,12 @@ class Commands(click.Group):
             except UnicodeEncodeError:  # Python holds bytes that are not UTF-8 as surrogates, which nothing takes
                 shown = os.fsencode(arg).decode("utf-8", "backslashreplace")
                 raise click.UsageError(f"Arguments must be UTF-8: {shown}", ctx) from None
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except OSError as error:  # help and version are printed here
+            if error.errno == errno.EPIPE:
+                raise
+            ctx.exit(report(error, "text", verbose=False))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -94,8 +99,9 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # whoever read our output has gone: click ends quietly
+            cause = _only(error)
+            if isinstance(cause, OSError) and cause.errno == errno.EPIPE:
+                raise cause from None  # whoever read our output has gone: click ends quietly
             ctx.exit(report(error, ctx.meta.get(LOG_FORMAT, "text"), verbose=ctx.meta.get(VERBOSE, False)))
 
 

@@ -94,8 +94,9 @@ async def run(wanted: Wanted) -> Ended:
             await current.live(signals)
             statistics = await current.account(leftovers)
             _tell(wanted.tell, statistics)
-            # All is said: too late to be killed for a wrong exit code.
-            signal.pthread_sigmask(signal.SIG_BLOCK, [*_ENDINGS, signal.SIGHUP])
+        # All is said: too late to be killed for a wrong exit code, in this thread or another.
+        for signum in (*_ENDINGS, signal.SIGHUP):
+            signal.signal(signum, signal.SIG_IGN)
     return Ended(statistics, INTERNAL if current.failed else 0, current.signalled)
 
 
@@ -222,7 +223,7 @@ class Run:
         """Not where it would be torn by events that are typed or printed on the same terminal."""
         typed = reads_terminal(self._wanted.config, self._wanted.source)
         terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        return terminal and not typed and not (self._prints(any) and sys.stdout.isatty())
+        return terminal and not typed and not (self._prints(any) and os.isatty(1))
 
 
 def _is_pipe(fd: int) -> bool:

@@ -17,6 +17,7 @@ from rich.table import Table
 from ..errors import NotRunning
 from ..units import format_duration, format_size
 from .desk import journal_options, look_on, place_of
+from .options import expect_stdout
 from .tables import console_on, headline_of, milliseconds, state_text
 from .telling import as_json
 
@@ -35,6 +36,7 @@ def status_command(watch: bool, form: str, configs: tuple[str, ...], data_dir: s
 
     The numbers are those of the summary. Exit code 3: no engine runs there.
     """
+    expect_stdout()
     console = console_on(sys.stdout)
 
     async def show(desk: RemoteDesk) -> None:

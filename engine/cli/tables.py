@@ -19,9 +19,14 @@ _WORDS = {"closed": "working", "half_open": "trying", "open": "open"}
 """A breaker's states as people say them; `open` is the well-known one."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # it is called while that error is handled; rich would end the process from within whatever prints
+
+
 def console_on(stream: TextIO) -> Console:
-    """rich's console for `stream`."""
-    return Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False, soft_wrap=False)
+    """rich's console for `stream`. Raises BrokenPipeError when nobody reads that any more."""
+    return _Console(file=stream, width=None if stream.isatty() else WIDTH, highlight=False, soft_wrap=False)
 
 
 def print_summary(statistics: Statistics) -> None:

@@ -76,7 +76,11 @@ def tls_context(name: str, tls: TlsSettings) -> ssl.SSLContext:
     """What to serve TLS with. Raises ConfigError when a file can't be read or is not what it should be."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(tls.cert, tls.key)
+        context.load_cert_chain(tls.cert, tls.key, password=_refuse)
+    except ValueError:
+        raise _problem(
+            f"ingress.{name}.tls.key", f"{tls.key} is encrypted; a key without a passphrase is needed"
+        ) from None
     except OSError as error:
         raise _problem(
             f"ingress.{name}.tls", f"can't use {tls.cert} with {tls.key}: {error.strerror or error}"
@@ -89,6 +93,11 @@ def tls_context(name: str, tls: TlsSettings) -> ssl.SSLContext:
             why = error.strerror or error
             raise _problem(f"ingress.{name}.tls.client_ca", f"can't use {tls.client_ca}: {why}") from error
     return context
+
+
+def _refuse() -> str:
+    """Without it OpenSSL would ask on the terminal and wait, or take a line of the events for an answer."""
+    raise ValueError("encrypted")
 
 
 def _add(sockets: list[socket.socket], family: int, address: tuple[object, ...], *, last_resort: bool) -> None:
