@@ -17,6 +17,7 @@ import msgspec
 from ...clock import LoopTime
 from ...errors import Closed, JournalError
 from ...model.lines import Lines
+from ...net.serving import BODY_IS_HERE
 from ..intake import Intake, Outcome
 from ..settings import WriteKey
 from .answers import SUCCESS, Answer, Line, PlainAnswer, Refused, head_of, preflight, refusal
@@ -131,7 +132,7 @@ class TrackingApp:
             return Answer(200, sdk_settings(route.write_key, request.scheme, request.host), [_NO_STORE])
         with self._bodies.room() as room:
             source = None if request.key is None else self._source(request, request.key)
-            body = await room.read(request.headers, receive)
+            body = await room.read(request.headers, receive, is_here=request.body_is_here)
             self._size_bytes += len(body)
             return await self._take(request, route, source, body)
 
@@ -189,6 +190,7 @@ class _Request:
         self.origin = self.headers.get(b"origin")
         self.may_read = False
         """Whether a page of `origin` may read the answer."""
+        self.body_is_here: bool = BODY_IS_HERE in scope.get("state", ())
         self._scheme: str = scope.get("scheme", "http")
 
     @property

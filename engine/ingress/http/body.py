@@ -55,19 +55,13 @@ class _Room:
     def __exit__(self, *exc_info: object) -> None:
         self._bodies._held_bytes -= self._held_bytes
 
-    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        """The body, inflated. Raises Refused, and Gone."""
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive, *, is_here: bool = False) -> bytes:
+        """The body, inflated. One that `is_here` needs no deadline, which costs 9 us. Raises Refused, and Gone."""
         max_bytes = self._bodies.max_bytes
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > max_bytes:
             raise self._too_large()
-        first = await receive()
-        if first["type"] != "http.request":
-            raise Gone
-        body: bytes = first.get("body", b"")
-        self._take(len(body))
-        if first.get("more_body"):
-            body = await self._read_on(body, receive)
+        body = await (self._all(receive) if is_here else self._all_in_time(receive))
         encoding = headers.get(b"content-encoding", b"").strip().lower()
         if encoding in (b"", b"identity") and body[:2] != _GZIP:
             return body
@@ -75,19 +69,21 @@ class _Room:
             raise Refused("unknown_encoding")
         return self._inflated(body)
 
-    async def _read_on(self, first: bytes, receive: Receive) -> bytes:
-        """Raises Refused."""
-        parts = [first]
+    async def _all_in_time(self, receive: Receive) -> bytes:
         with anyio.move_on_after(self._bodies._timeout_s):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise Gone
-                parts.append(message.get("body", b""))
-                self._take(len(parts[-1]))
-                if not message.get("more_body"):
-                    return b"".join(parts)
+            return await self._all(receive)
         raise Refused("body_timeout")
+
+    async def _all(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Gone
+            parts.append(message.get("body", b""))
+            self._take(len(parts[-1]))
+            if not message.get("more_body"):
+                return b"".join(parts)
 
     def _take(self, size_bytes: int) -> None:
         if self._held_bytes + size_bytes > self._bodies.max_bytes:

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import sniffio
 
+from .requests import BODY_IS_HERE
 from .watch import ConnectionLimits, Watches
 
 if TYPE_CHECKING:
     from .listening import Serving
 
-__all__ = ["ConnectionLimits", "Serve", "Watches", "serve_on"]
+__all__ = ["BODY_IS_HERE", "ConnectionLimits", "Serve", "Watches", "serve_on"]
 
 Serve: TypeAlias = "Callable[[Serving], Awaitable[None]]"
 

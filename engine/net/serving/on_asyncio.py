@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from .listening import HANDSHAKE_S, Serving, next_connection, sweep
-from .requests import WATCH, Requests
+from .requests import BODY_IS_HERE, WATCH, Requests
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -151,6 +151,7 @@ class _Fast(_Watching, HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_message = False
+        self.scope["state"][BODY_IS_HERE] = True
         super().on_message_complete()
         self._watch.rest_is_over()
 

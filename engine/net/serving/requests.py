@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WATCH = "doorstep.watch"
 """Where in a request's state its connection is."""
+BODY_IS_HERE = "doorstep.body_is_here"
+"""In a request's state if all of its body has come, and nobody has to wait for it. It may have come without that, too."""
 
 
 class Requests:

@@ -65,6 +65,31 @@ async def test_a_body_that_never_ends_is_answered_408(serve: Any) -> None:
     assert (answer.status, answer.json["code"]) == (408, "body_timeout")
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+async def test_so_is_one_that_never_begins(serve: Any, length: bytes) -> None:
+    async with serve(body_timeout="200ms") as server, server.client() as client:
+        await client.stream.send(b"POST /v1/track HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n")
+        with anyio.fail_after(3):
+            answer = await client.answer()
+    assert (answer.status, answer.json["code"]) == (408, "body_timeout")
+
+
+async def test_heads_without_bodies_keep_nobody_out_for_long(serve: Any) -> None:
+    async with serve(body_timeout="200ms", max_connections=1) as server, server.client() as silent:
+        await silent.stream.send(b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        await anyio.sleep(0.05)
+        with anyio.fail_after(3):
+            assert (await server.ask("/v1/track", EVENT)).status == 200
+
+
+async def test_a_body_after_its_head_is_taken_as_one_with_it(serve: Any) -> None:
+    async with serve() as server, server.client() as client:
+        await client.stream.send(b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(EVENT))
+        await anyio.sleep(0.05)
+        await client.stream.send(EVENT)
+        assert (await client.answer()).status == 200
+
+
 async def test_silence_ends_a_connection_before_the_first_request_and_between_two(serve: Any) -> None:
     async with serve(idle_timeout="200ms") as server:
         async with server.client() as silent, server.client() as once:
