@@ -37,6 +37,7 @@ def event_of(size_bytes: int) -> bytes:
     return EVENT[:-1] + b',"properties":{"p":"' + b"x" * (size_bytes - len(EVENT) - 22) + b'"}}'
 
 
+GZIP = b"\x1f\x8b"
 SMALL = {"type": "page", "userId": "u"}
 BOMB = gzip_ng.compress(b'{"batch":[' + b" " * 100_000_000 + b"]}")
 
@@ -58,6 +59,7 @@ TAKEN: list[tuple[str, str, bytes, dict[str, str]]] = [
     ("/v1/b", "page", batch(json.dumps(SMALL).encode()), {"Content-Type": "text/plain"}),
     ("/v1/track", "track", gzip.compress(EVENT), {"Content-Encoding": "gzip"}),
     ("/v1/track", "track", gzip.compress(EVENT), {"Content-Type": "application/x-www-form-urlencoded"}),
+    ("/v1/track", "track", gzip.compress(EVENT[:9]) + gzip.compress(EVENT[9:]), {"Content-Encoding": "gzip"}),
     ("/v1/track", "track", zlib.compress(EVENT), {"Content-Encoding": "deflate"}),
     ("/v1/track", "track", EVENT, {"Content-Encoding": "identity", "Expect": "100-continue"}),
     ("/v1/track", "track", event_of(32 * 1024), {}),
@@ -123,6 +125,9 @@ REFUSED: list[tuple[int, str, str, str, bytes, dict[str, str]]] = [
     (400, "too_deep", "POST", "/v1/track", b'{"a":' * 5000 + b"1" + b"}" * 5000, {}),
     (400, "bad_encoding", "POST", "/v1/track", EVENT, {"Content-Encoding": "gzip"}),
     (400, "bad_encoding", "POST", "/v1/track", gzip.compress(EVENT)[:-9], {"Content-Encoding": "gzip"}),
+    (400, "bad_encoding", "POST", "/v1/track", gzip.compress(EVENT) + b"garbage", {"Content-Encoding": "gzip"}),
+    (400, "bad_encoding", "POST", "/v1/track", gzip.compress(EVENT) + GZIP, {"Content-Encoding": "gzip"}),
+    (400, "bad_encoding", "POST", "/v1/track", zlib.compress(EVENT) * 2, {"Content-Encoding": "deflate"}),
     (400, "not_json", "POST", "/events", b"[{}", {}),
     (400, "too_many_events", "POST", "/events", b"x\n" * 10_001, {}),
     (400, "too_many_events", "POST", "/events", b"[%s]" % b",".join([b"1"] * 10_001), {}),
@@ -140,6 +145,8 @@ REFUSED: list[tuple[int, str, str, str, bytes, dict[str, str]]] = [
     (413, "body_too_large", "POST", "/v1/batch", batch(b" " * 512_001), {}),
     (413, "body_too_large", "POST", "/v1/batch", b"", {"Content-Length": "1000000000000"}),
     (413, "body_too_large", "POST", "/v1/batch", BOMB, {"Content-Encoding": "gzip"}),
+    (413, "body_too_large", "POST", "/v1/batch", BOMB * 2, {"Content-Encoding": "gzip"}),
+    (413, "body_too_large", "POST", "/v1/batch", gzip.compress(b" " * 256_001) * 2, {"Content-Encoding": "gzip"}),
     (415, "unknown_encoding", "POST", "/v1/track", EVENT, {"Content-Encoding": "br"}),
 ]
 
