@@ -12,6 +12,7 @@
 | `body.py` | reading and inflating within bounds |
 | `normalise.py`, `times.py` | Segment's bodies to lines. Pure |
 | `plain.py` | NDJSON and arrays to lines, byte for byte. Pure |
+| `sifting.py` | events that are no JSON, out of others that are. Pure |
 | `answers.py` | every answer there is, and which refusals browsers may read |
 
 Nothing is answered 200 that is not as durable as configured. Whatever a client does, another one does not feel it: heads, bodies and

@@ -5,7 +5,7 @@
 Filled in: `type` (from the path), `messageId`, `timestamp`, `originalTimestamp`, `sentAt`, `receivedAt`, and the library if the event names
 none. Merged in: the `context` and `integrations` of the batch, the event's own winning. Dropped: `writeKey`. Everything else
 goes through as it came, only without white space between tokens. Whatever is wrong with *one* event is the decoder's to say, with
-a reason for that event alone; what is wrong with the body is `BadBody`.
+a reason for that event alone (`sifting` if it is no JSON); what is wrong with the body is `BadBody`.
 
 For 950-byte events 0.9 us to compact, 1.1 to find the fields and 0.4 to write them, whatever their nested parts hold.
 """
@@ -19,6 +19,7 @@ from typing import TypeAlias
 import msgspec
 
 from ...model.lines import Lines
+from .sifting import put_back, set_aside
 from .times import moment_of, received_at, shifted, written
 
 Fields: TypeAlias = "dict[str, msgspec.Raw]"
@@ -96,7 +97,12 @@ def parse_event(body: bytes, type_: str) -> Parsed:
 
 def parse_batch(body: bytes) -> Parsed:
     """The body of `/v1/batch`. Raises BadBody."""
-    compact = compacted(body)
+    bad: list[bytes] = []
+    try:
+        compact = compacted(body)
+    except BadBody:
+        sound, bad = set_aside(body, level=2)
+        compact = compacted(sound)
     events: Sequence[Fields | bytes]
     batch: _Batch
     try:
@@ -108,6 +114,10 @@ def parse_batch(body: bytes) -> Parsed:
         except _UNREADABLE:
             raise BadBody("no_batch", 'the body is not a JSON object with a list "batch"') from None
         events = [_fields_or_bytes(item) for item in batch.batch]
+    try:
+        events = put_back(events, bad) if bad else events
+    except ValueError:
+        raise BadBody("not_json", "what is said for all events is not JSON") from None
     if not events:
         raise BadBody("empty_batch", "the batch is empty")
     if len(events) > MAX_EVENTS:
@@ -242,7 +252,11 @@ def _sizes(parsed: Parsed) -> list[int]:
     """Of the events as they were sent, compact."""
     if not parsed.is_batch:
         return [len(parsed.body)]
-    return [len(bytes(item)) for item in _decode_any_batch(parsed.body).batch]
+    items = _decode_any_batch(parsed.body).batch
+    return [
+        len(event if isinstance(event, bytes) else bytes(item))
+        for event, item in zip(parsed.events, items, strict=True)
+    ]
 
 
 def _text(raw: msgspec.Raw | None) -> str | None:

@@ -99,6 +99,7 @@ REJECTED: list[tuple[str, bytes, list[str]]] = [
     ("/v1/track", b'{"userId":"u","event":"\xff"}', ["not_utf8"]),
     ("/v1/batch", batch(b'{"type":"page"}', b"7", b'{"userId":"u"}', b'{"type":"x","userId":"u"}'),
      ["no_user_anon_id", "not_object", "type_not_defined", "type_unknown"]),
+    ("/v1/batch", batch(b'{"type":"page","userId":"\\ud83d"}', b'{"type":"page"}'), ["not_json", "no_user_anon_id"]),
     ("/v1/batch", batch(event_of(32 * 1024 + 1), b'{"type":"page"}'), ["too_large", "no_user_anon_id"]),
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import count
 from typing import Any
 
@@ -139,6 +140,70 @@ def test_what_is_wrong_with_one_event_is_that_events_own() -> None:
         (4, "context_not_object"),
     ]
     assert len(decoded.lines) == 2
+
+
+HALF_EMOJI = b'{"type":"track","event":"x","userId":"u","properties":{"t":"\\ud83d"}}'
+DEEP = b'{"type":"track","event":"x","userId":"u","properties":{"t":%s}}' % (b"[" * 2000 + b"]" * 2000)
+CONTROL = b'{"type":"track","event":"x","userId":"u","properties":{"t":"line\nend"}}'
+GOOD = b'{"type":"page","userId":"u","properties":{"t":"\\ud83d\\ude00 ]} \\\\ud83d \\" {["}}'
+
+
+@pytest.mark.parametrize("space", [b"", b" \n"])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (HALF_EMOJI, "not_json"),
+        (b'{"\\udc00":1}', "not_json"),
+        (b'{"type":"page","userId":"u","name":"\\ud83d\\u0041"}', "not_json"),
+        (CONTROL, "not_json"),
+        (b'[{"a":tru}]', "not_json"),
+        (DEEP, "too_deep"),
+        (DEEP[:-1] + b',"t":"\xff"}', "not_utf8"),
+    ],
+)
+def test_an_event_that_is_no_json_is_refused_by_itself(bad: bytes, reason: str, space: bytes) -> None:
+    body = b'{"context":{"app":{"name":"shop"}},"batch":[%s],"sentAt":"2025-11-29T11:00:00.123Z"}'
+    read = lines_of(parse_batch(body % (space + b",").join([GOOD, bad, GOOD, bad, GOOD])), stamp(), LIMIT)
+    decoded = LineDecoder().decode(read)
+    assert [(one.number, one.reason) for one in decoded.rejected] == [(2, reason), (4, reason)]
+    assert [json.loads(line)["properties"]["t"] for line in decoded.lines] == ['\U0001f600 ]} \\ud83d " {['] * 3
+    assert {json.loads(line)["context"]["app"]["name"] for line in decoded.lines} == {"shop"}
+
+
+def test_so_is_one_that_is_too_large_as_well() -> None:
+    large = HALF_EMOJI[:-1] + b" " * LIMIT + b"}"
+    read = lines_of(parse_batch(b'{"batch":[%s,%s,%s]}' % (GOOD, large, event_of(LIMIT))), stamp(), LIMIT)
+    decoded = LineDecoder(max_event_bytes=LIMIT).decode(read)
+    assert [(one.number, one.reason) for one in decoded.rejected] == [(2, "too_large")]
+    assert len(decoded.lines) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"batch":[%s],"context":{"os":"\\ud83d"}}' % GOOD,
+        b'{"batch":[%s],"context":{"os":{"name":"\\ud83d"}}}' % GOOD,
+        b'{"batch":[%s,%s],"context":{"os":{"name":"\\ud83d"}}}' % (GOOD, HALF_EMOJI),
+        b'{"batch":[%s %s]}' % (GOOD, HALF_EMOJI),
+        b'{"batch":[%s,%s]' % (GOOD, HALF_EMOJI),
+        b'{"batch":[%s,%s]}' % (HALF_EMOJI, b",".join([b'{"type":"page","userId":"u","p":%s}' % (b"[]" * 20)] * 2000)),
+    ],
+)
+def test_what_is_no_json_elsewhere_refuses_them_all(body: bytes) -> None:
+    with pytest.raises(BadBody) as caught:
+        parse_batch(body)
+    assert caught.value.code == "not_json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 12_500 + b"{" * 12_500, b"]" * 250_000, b'"' * 499_999, b"x" * 500_000, b'{"":' * 25_000, b"[[]]" * 12_500],
+)
+def test_bodies_that_are_meant_to_be_slow_are_not(body: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(BadBody):
+        parse_batch(body)
+    assert time.process_time() - started < 0.2
 
 
 def event_of(size_bytes: int) -> bytes:
