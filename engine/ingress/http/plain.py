@@ -10,12 +10,14 @@ import msgspec
 from ...model.lines import Lines
 from ..splitter import LineSplitter
 from .normalise import BadBody, compacted
+from .sifting import put_back, set_aside
 
 MAX_LINES = 10_000
 """In one body: so many that are no events are refused in 30 ms, and nobody else waits longer."""
 
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -41,13 +43,24 @@ def _lines_of(body: bytes, max_event_bytes: int) -> Lines:
 
 
 def _array(text: bytes, max_event_bytes: int) -> Lines:
+    unsound: list[bytes] = []
     try:
         events = _decode_array(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BadBody("not_json", "the body begins like a JSON array, and is none") from None
+    except _UNREADABLE:
+        events, unsound = _sifted(text)
+    lines = [_on_one_line(bytes(event)) for event in events]
+    return _limited(put_back(lines, unsound) if unsound else lines, max_event_bytes)
+
+
+def _sifted(text: bytes) -> tuple[list[msgspec.Raw], list[bytes]]:
+    """Raises BadBody."""
+    sound, unsound = set_aside(text, level=1)
+    try:
+        return _decode_array(sound), unsound
     except RecursionError:
         raise BadBody("too_deep", "the body is nested too deeply") from None
-    return _limited([_on_one_line(bytes(event)) for event in events], max_event_bytes)
+    except _UNREADABLE:
+        raise BadBody("not_json", "the body begins like a JSON array, and is none") from None
 
 
 def _limited(lines: list[bytes], max_event_bytes: int) -> Lines:
@@ -73,6 +86,6 @@ def _is_one(text: bytes) -> bool:
     """Whether all of it is one JSON value; two lines of NDJSON are not, and the parser sees that at the second."""
     try:
         _decode_raw(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return False
     return True

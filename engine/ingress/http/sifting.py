@@ -20,14 +20,17 @@ MAX_BRACKETS = 25_000
 """Opening ones, in a body that is sifted: so many take 30 ms, and nobody else waits longer. An ordinary body has half as many at most."""
 MAX_UNSOUND = 2500
 """Set aside, of one body: each costs as much as ten sound ones. With more, the body stays what it was."""
-_ASIDE = b'"\xff"'
-"""No event, and no JSON text that a client can have sent: it is not UTF-8."""
+_ASIDE = b'"\xff set aside"'
+"""No event, and not UTF-8, so in no body but a bad one; such a body is not sifted."""
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))*+(?:([\[\]{}])|\Z)', re.DOTALL)
 """It matches wherever it is tried, so all of a body is gone through once."""
 
 
 def set_aside(body: bytes, level: int) -> tuple[bytes, list[bytes]]:
-    """The body without what is unsound among its lists and objects `level` levels down, and what that was."""
+    """The body without what is unsound among its lists and objects `level` levels down, and what that was.
+
+    A body for which that cannot be said, or not in time, is returned as it is.
+    """
     sound: list[bytes] = []
     unsound: list[bytes] = []
     at = 0
@@ -50,7 +53,7 @@ def put_back(events: Sequence[T | bytes], unsound: list[bytes]) -> list[T | byte
 
 
 def _spans(body: bytes, level: int) -> Iterator[tuple[int, int]]:
-    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+    if _ASIDE in body or body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
         return
     depth = start = 0
     for found in _TO_BRACKET.finditer(body):

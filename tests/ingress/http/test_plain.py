@@ -54,6 +54,17 @@ def test_an_array_that_is_none(body: bytes, code: str) -> None:
     assert caught.value.code == code
 
 
+def test_an_event_of_an_array_that_is_no_json_is_there_as_it_came() -> None:
+    bad = b'{"t": "\\ud83d"}'
+    assert lines(b'[{"a": 1},\n%s, {"b" :2}]' % bad) == [b'{"a": 1}', bad, b'{"b" :2}']
+
+
+def test_an_array_that_says_what_stands_for_such_an_event_is_refused() -> None:
+    with pytest.raises(BadBody) as caught:
+        lines(b'[{"t":"\\ud83d"},"\xff set aside"]')
+    assert caught.value.code == "not_json"
+
+
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(), max_size=3), max_size=5))
 def test_an_array_and_ndjson_of_the_same_events_are_the_same(events: list[dict[str, Any]]) -> None:
     written = [json.dumps(event) for event in events]
