@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import anyio
 
 from ..clock import Clock
-from ..errors import FqlError, JournalError
+from ..errors import FqlError, JournalError, JournalFull
 from ..journal.desk import BATCH, Replay
 from ..journal.local_desk import LocalDesk
 from .alarm import Alarm
@@ -25,6 +25,8 @@ AHEAD = 2000
 """So many replayed events are held ready for a destination, beside those that have gone out."""
 LOOK_EVERY_S = 0.2
 """For new replays, and for room."""
+RETRY_S = 1.0
+"""After a step for which the disk had no room."""
 
 
 class Replayer:
@@ -86,6 +88,9 @@ class Replayer:
         most = BATCH if replay.rate is None else max(1, min(BATCH, int(replay.rate * LOOK_EVERY_S)))
         try:
             stepped = await self._desk.step(replay, max_events=most, choose=state.scan)
+        except JournalFull:
+            self._not_before[replay.id] = now + RETRY_S
+            return False
         except (FqlError, JournalError) as error:
             self._broken.add(replay.id)
             facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}

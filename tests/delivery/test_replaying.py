@@ -1,0 +1,76 @@
+"""Replays of a fleet on a journal on disk: whatever the disk and the clock do meanwhile, they go on, and so does everything else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from doorstep.engine.clock import Clock
+from doorstep.engine.delivery.desk import RunningDesk
+from doorstep.engine.errors import JournalFull
+from doorstep.engine.journal import folder as folder_module
+from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal.desk import LetterQuery, Replay
+from doorstep.engine.journal.store import Store
+from doorstep.engine.telemetry import IntakeCounters
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def life(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """`async with life() as w:` is one life of an engine whose `w.desk` takes replays; `w.wall[0]` is how far its wall clock is off."""
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
+
+    @asynccontextmanager
+    async def make() -> AsyncIterator[Any]:
+        async with world() as w:
+            w.wall = [1_700_000_000.0]
+            w.clock = w.fleet._clock = Clock(utc=lambda: anyio.current_time() + w.wall[0])
+            opening = open_disk_log(
+                tmp_path, on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
+            )
+            async with opening as w.log:
+                w.desk = RunningDesk(w.log, w.fleet, w.clock, "segment", lambda: list(w.plans))
+                w.fleet.attend(w.desk.replayer.run)
+                yield w
+                await w.fleet.stop(60)
+
+    return make
+
+
+async def replay(w: Any, rate: float | None = None) -> None:
+    """Of all that is in the journal, to `a`."""
+    await w.desk.replay(Replay(destination="a", kind="journal", query=LetterQuery(), rate=rate))
+
+
+async def test_on_a_full_disk_a_replay_waits_for_room_and_everything_else_goes_on(
+    life: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, real = [False], Store.work
+
+    def work(store: Store, job: Callable[[Any], Any]) -> Any:
+        if full[0]:
+            raise JournalFull("the disk is full")
+        return real(store, job)
+
+    monkeypatch.setattr(Store, "work", work)
+    async with life() as w:
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        await replay(w)
+        full[0] = True
+        await anyio.sleep(5)
+        await w.feed(1)
+        await anyio.sleep(1)
+        assert hook.seen.total() == 11, "nothing was replayed, and what comes is delivered"
+        full[0] = False
+        await anyio.sleep(2)
+    assert hook.seen == {**dict.fromkeys(range(1, 11), 2), 11: 1}
