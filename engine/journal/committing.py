@@ -151,7 +151,7 @@ class Committer:
         self._flush_now()
 
     def remove(self, account: DiskAccount) -> None:
-        """What was noted of it is still written, and nothing more."""
+        """What was noted of it is still written. It pins nothing any more."""
         self._unsaved.append(account.changes())
         self._noted.pop(account, None)
         self._positions.pop(account, None)
@@ -301,7 +301,8 @@ class Committer:
             return []
         for account in self._noted:
             changes = account.changes()
-            self._positions[account] = changes.position
+            if account in self._positions:  # else it was removed: what ends late is written, and pins nothing
+                self._positions[account] = changes.position
             self._unsaved.append(changes)
         self._noted.clear()
         self._flush_at = inf

@@ -110,6 +110,25 @@ async def test_a_destination_that_is_removed_is_found_again_where_it_stood(
         assert log.account("a").position == Position(3)
 
 
+async def test_what_ends_late_of_a_destination_that_was_removed_is_written_and_pins_nothing(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
+    async with open_log("disk", tmp_path, [], limits=Limits(retention_s=0.0)) as log:
+        stays, goes = log.account("stays"), log.account("goes")
+        stays.follow(lambda: Position(log.end))
+        await (await log.take(events(1, 3), "shop")).stored()
+        goes.close()
+        await anyio.sleep(1)
+        goes.follow(lambda: Position(4))
+        goes.moved()
+        for number in range(4, 8):
+            await (await log.take(events(number, 1), "shop")).stored()
+            stays.moved()
+            await anyio.sleep(2)
+        assert written(tmp_path, "goes") == Position(4)
+        assert log.statistics().oldest > 4
+
+
 # What is kept --------------------------------------------------------------------------------------------------------
 
 
