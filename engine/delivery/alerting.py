@@ -21,6 +21,7 @@ from ..policy.alerts import Alert, Rule, Sight, Watch
 from ..privacy import redacted
 from ..telemetry import Delivery, Observation
 from .fleet import Fleet
+from .looking import Looks
 
 _log = logging.getLogger("doorstep.alerts")
 
@@ -39,6 +40,7 @@ class Alerting:
         self._fleet, self._tell, self._clock = fleet, tell, clock
         self._watch = Watch()
         self._rules: tuple[Rule, ...] = ()
+        self._looks = Looks("what there is to tell")
 
     def change(self, rules: Sequence[Rule]) -> None:
         """From here on these hold."""
@@ -54,6 +56,11 @@ class Alerting:
 
     async def look(self, *, last: bool = False) -> int:
         """Tells what there is to tell (`last`: now or never). How much that was."""
+        with self._looks:
+            return await self._look(last)
+        return 0
+
+    async def _look(self, last: bool) -> int:
         seen = await self._fleet.observe()
         now = self._clock.monotonic()
         alerts = self._watch.look({name: _sight(one) for name, one in seen.items()}, now, last=last)

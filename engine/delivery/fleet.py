@@ -21,6 +21,7 @@ from ..telemetry.history import Totals
 from .actor import Actor
 from .alarm import Alarm
 from .backlog import LOOK_EVERY_S, Backlog
+from .looking import Looks
 from .observing import observe, totals_of, waiting_since
 from .plan import OpenTransport, Plan
 from .preparing import PreparingSender
@@ -111,13 +112,14 @@ class Fleet:
 
     async def _look_after(self, log: Log) -> None:
         """For ever: what a journal allows for, and makes necessary. One whose backlog is full and blocks makes everybody wait."""
-        held = False
+        held, looks = False, Looks("backlogs")
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             blocking = False
             for served in list(self._served.values()):
                 served.state.look_after(self._clock.monotonic())
-                blocking |= await served.backlog.look(self._clock.utc())
+                with looks:
+                    blocking |= await served.backlog.look(self._clock.utc())
             if blocking is not held:
                 held = blocking
                 log.hold(held)

@@ -17,6 +17,7 @@ from ..errors import FqlError, JournalError, JournalFull
 from ..journal.desk import BATCH, Replay
 from ..journal.local_desk import LocalDesk
 from .alarm import Alarm
+from .looking import Looks
 from .state import DestinationState
 
 _log = logging.getLogger("doorstep.delivery")
@@ -39,6 +40,7 @@ class Replayer:
         self._not_before: dict[int, float] = {}
         self._broken: set[int] = set()
         self._alarm = Alarm()
+        self._looks = Looks("replays")
         self._waiting: set[str] = set()
         self.has_looked = anyio.Event()
         """Set once the replays that were there at the start have had their first events taken out: who waits for all to be
@@ -48,14 +50,21 @@ class Replayer:
         """For ever."""
         while True:
             moved = False
-            replays = await self._desk.replays()
-            self._mark(replays)
-            for replay in replays:
-                if replay.id not in self._broken:
-                    moved |= await self._step(replay)
-            self.has_looked.set()
+            with self._looks:
+                moved = await self._look()
             if not moved:
                 await self._alarm.wait(self._wait_s())
+
+    async def _look(self) -> bool:
+        """Moves some of every replay that there is; whether it is worth looking again at once."""
+        moved = False
+        replays = await self._desk.replays()
+        self._mark(replays)
+        for replay in replays:
+            if replay.id not in self._broken:
+                moved |= await self._step(replay)
+        self.has_looked.set()
+        return moved
 
     def begun(self, destination: str) -> None:
         """There is a new replay to this destination."""

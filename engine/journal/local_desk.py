@@ -57,6 +57,8 @@ class LocalDesk:
         self._restore = restorer(spec)
         self._known = known
         self._chooses = chooses
+        self._damaged: set[int] = set()
+        """Replays that cannot be read, and were said."""
         self._stepper = Stepper(self._hands, self._restore, LineDecoder(spec, ANY_SIZE).judge, utc)
 
     # Dead letters ------------------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ class LocalDesk:
 
     async def replays(self) -> list[Replay]:
         """See `Desk`."""
-        return await self._hands.read(replaying.jobs)
+        return await self._hands.read(partial(replaying.jobs, said=self._damaged))
 
     async def step(
         self, replay: Replay, *, max_events: int = BATCH, max_bytes: int = SLICE_BYTES, choose: Choose | None = None

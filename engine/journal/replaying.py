@@ -9,6 +9,7 @@ letter (it may be gone), at the parked row (it is never overwritten). Killed any
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from math import inf
 
@@ -22,6 +23,8 @@ from .records import DeadLetter, ParkedEvent
 from .rows import SLICE_BYTES, SLICE_ROWS, Matches, all_rows, first_row
 from .sealing import packed, unpacked
 from .standing import journal_end, position_of
+
+_log = logging.getLogger("doorstep.journal")
 
 Piecemeal = list[tuple[str, float, int]]
 
@@ -80,10 +83,18 @@ def begin(connection: apsw.Connection, replay: Replay) -> int:
     return connection.last_insert_rowid()
 
 
-def jobs(connection: apsw.Connection) -> list[Replay]:
-    """Those that are not done. Raises Damaged."""
-    rows = all_rows(connection, "SELECT id, row FROM replays ORDER BY id")
-    return [msgspec.structs.replace(unpacked(row, Replay), id=id_) for id_, row in rows]
+def jobs(connection: apsw.Connection, said: set[int]) -> list[Replay]:
+    """Those that are not done. A damaged one is left where it is and said, unless it was `said` before: this is asked all the time."""
+    found = []
+    for id_, destination, row in all_rows(connection, "SELECT id, destination, row FROM replays ORDER BY id"):
+        try:
+            found.append(msgspec.structs.replace(unpacked(row, Replay), id=id_))
+        except Damaged:
+            if id_ not in said:
+                said.add(id_)
+                facts = {"destination": destination, "replay": id_}
+                _log.error("a replay is damaged and will not go on: ask for it again", extra={"facts": facts})
+    return found
 
 
 def _current(connection: apsw.Connection, id_: int) -> Replay | None:

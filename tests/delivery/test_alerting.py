@@ -10,6 +10,8 @@ import anyio
 import msgspec
 import pytest
 from doorstep.engine.delivery.alerting import Alerting
+from doorstep.engine.delivery.fleet import Fleet
+from doorstep.engine.errors import JournalError
 from doorstep.engine.model import Lines, Request, Response
 from doorstep.engine.policy.alerts import ALERTS, AlertSettings, rule_of
 from doorstep.engine.policy.breaker import BreakerSettings
@@ -207,3 +209,17 @@ async def test_a_breaker_that_opens_for_a_moment_is_no_incident(alerted, receive
     async with alerted(hook, **plan) as (w, ops):
         await feed(w, 600, per_second=50)
         assert Told(ops).news == []
+
+
+async def test_a_look_that_the_disk_fails_is_taken_again(alerted, receiver, monkeypatch) -> None:
+    real, fails = Fleet.observe, [True, True]
+
+    async def observe(fleet: Fleet) -> Any:
+        if fails and fails.pop():
+            raise JournalError("the journal's disk failed: disk I/O error")
+        return await real(fleet)
+
+    monkeypatch.setattr(Fleet, "observe", observe)
+    async with alerted(receiver(lambda ids, now: 401)) as (w, ops):
+        await feed(w, 60)
+        assert (fails, Told(ops).news) == ([], [("began", "held")])

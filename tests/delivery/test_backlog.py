@@ -13,8 +13,10 @@ import anyio
 import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import BacklogSettings
+from doorstep.engine.errors import JournalError
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal.queries import Queries
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.settings import Duration, Size
 from doorstep.engine.telemetry import IntakeCounters
@@ -152,3 +154,30 @@ async def test_events_older_than_max_age_expire_and_younger_ones_do_not(life: An
         s = w.statistics("a")
         assert s.expired == 500  # fed 1 h 10 min to 2 h before; the first chunk had been taken already
         assert s.delivered == 700
+
+
+async def test_a_look_that_the_disk_fails_is_taken_again(
+    life: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    failing, real = [True], Queries.expiry
+
+    def expiry(queries: Queries, *arguments: Any) -> Any:
+        if failing[0]:
+            raise JournalError("the journal's disk failed: disk I/O error")
+        return real(queries, *arguments)
+
+    monkeypatch.setattr(Queries, "expiry", expiry)
+    async with life() as w:
+        backlog = BacklogSettings(max_age=Duration("10s"), when_full="expire")
+        w.plan("a", receiver(lambda ids, now: 500), batch=SMALL, backlog=backlog)
+        w.reconcile()
+        for _ in range(5):
+            await w.feed(100)
+            await anyio.sleep(1)
+        await anyio.sleep(15)
+        assert w.statistics("a").expired == 0
+        failing[0] = False
+        await anyio.sleep(1)
+        assert w.statistics("a").expired > 0
+    said = [record.facts["count"] for record in caplog.records if "could not be looked at" in record.getMessage()]
+    assert said == [1, 10]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import anyio
 import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery.desk import RunningDesk
-from doorstep.engine.errors import JournalFull
+from doorstep.engine.delivery.replaying import AHEAD
+from doorstep.engine.errors import JournalError, JournalFull
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal.desk import LetterQuery, Replay
@@ -74,3 +76,46 @@ async def test_on_a_full_disk_a_replay_waits_for_room_and_everything_else_goes_o
         full[0] = False
         await anyio.sleep(2)
     assert hook.seen == {**dict.fromkeys(range(1, 11), 2), 11: 1}
+
+
+async def test_a_look_for_replays_that_fails_is_taken_again(life: Any, receiver: Any, caplog: Any) -> None:
+    failing, real = [False], RunningDesk.replays
+
+    async def replays(desk: RunningDesk) -> list[Replay]:
+        if failing[0]:
+            raise JournalError("the journal's disk failed: disk I/O error")
+        return await real(desk)
+
+    async with life() as w:
+        w.desk.replays = partial(replays, w.desk)
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        failing[0] = True
+        await anyio.sleep(1.5)
+        failing[0] = False
+        await replay(w)
+        await anyio.sleep(1)
+    assert hook.seen == dict.fromkeys(range(1, 11), 2)
+    said = [record.facts["count"] for record in caplog.records if "could not be looked at" in record.getMessage()]
+    assert said == [1]
+
+
+async def test_a_damaged_replay_is_said_once_and_holds_up_no_other(life: Any, receiver: Any, caplog: Any) -> None:
+    async with life() as w:
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        w.fleet.state_of("a").parked.replays = AHEAD  # no room for any yet
+        for _ in range(2):
+            await replay(w)
+        w.log.parts[0].work(lambda c: c.execute("UPDATE replays SET row = x'00' WHERE id = 1"))
+        w.fleet.state_of("a").parked.replays = 0
+        await anyio.sleep(2)
+        assert await w.desk.replays() == []
+    assert hook.seen == dict.fromkeys(range(1, 11), 2)
+    said = [record.facts for record in caplog.records if "a replay is damaged" in record.getMessage()]
+    assert said == [{"destination": "a", "replay": 1}]
