@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from math import inf
 
 import anyio
 
@@ -38,6 +39,7 @@ class Replayer:
         self._state_of = state_of
         self._clock = clock
         self._not_before: dict[int, float] = {}
+        """Monotonic: the wall clock may be set back."""
         self._broken: set[int] = set()
         self._alarm = Alarm()
         self._looks = Looks("replays")
@@ -83,14 +85,14 @@ class Replayer:
 
     def _wait_s(self) -> float:
         """Until the next events of a replay with a rate are due, or somebody has room again."""
-        now = self._clock.utc()
+        now = self._clock.monotonic()
         return min([LOOK_EVERY_S, *(at - now for at in self._not_before.values() if at > now)])
 
     async def _step(self, replay: Replay) -> bool:
         """Moves some of it, if there is room for them; whether it is worth looking again at once."""
         state = self._state_of(replay.destination)
-        now = self._clock.utc()
-        if state is None or now < self._not_before.get(replay.id, 0.0):
+        now = self._clock.monotonic()
+        if state is None or now < self._not_before.get(replay.id, -inf):
             return False
         if state.parked.replays >= AHEAD or state.parked.is_full:
             return False
@@ -106,7 +108,8 @@ class Replayer:
             _log.error("a replay cannot go on", extra={"facts": facts})
             return False
         state.adopt(stepped.parked)
-        self._not_before[replay.id] = stepped.next_at if replay.rate is not None else 0.0
+        if replay.rate is not None:
+            self._not_before[replay.id] = self._clock.monotonic() + stepped.next_at - self._clock.utc()
         if stepped.replay is None:
             facts = {
                 "destination": replay.destination,

@@ -42,7 +42,7 @@ class Stepped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stepper:
-    """Of one journal. It remembers, for this life, up to when the events of each replay are due."""
+    """Of one journal. It remembers, for this life, when each replay was stepped last, and up to when its events are due."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Stepper:
         utc: Callable[[], float],
     ) -> None:
         self._hands, self._restore, self._judge, self._utc = hands, restore, judge, utc
-        self._paced: dict[int, float] = {}
+        self._paced: dict[int, tuple[float, float]] = {}
 
     async def step(
         self,
@@ -122,9 +122,11 @@ class Stepper:
         if replay.rate is None:
             return [now] * count, now
         step_s = 1 / replay.rate
-        start = min(max(now, self._paced.get(replay.id, now)), now + BATCH * step_s)
-        self._paced[replay.id] = start + count * step_s
-        return [start + index * step_s for index in range(count)], self._paced[replay.id]
+        stepped_at, next_at = self._paced.get(replay.id, (now, now))
+        start = max(now, next_at) if now >= stepped_at else now
+        next_at = start + count * step_s
+        self._paced[replay.id] = now, next_at
+        return [start + index * step_s for index in range(count)], next_at
 
     async def count(self, replay: Replay, choose: Choose | None) -> int:
         """How many events of the journal a job would send; reads all there is."""

@@ -119,3 +119,22 @@ async def test_a_damaged_replay_is_said_once_and_holds_up_no_other(life: Any, re
     assert hook.seen == dict.fromkeys(range(1, 11), 2)
     said = [record.facts for record in caplog.records if "a replay is damaged" in record.getMessage()]
     assert said == [{"destination": "a", "replay": 1}]
+
+
+@pytest.mark.parametrize("jump_s", [-3600.0, -2.0, 3600.0])
+async def test_a_replay_keeps_its_rate_whatever_the_wall_clock_does(life: Any, receiver: Any, jump_s: float) -> None:
+    async with life() as w:
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(100)
+        await anyio.sleep(1)
+        began = anyio.current_time()
+        await replay(w, rate=10.0)
+        await anyio.sleep(3)
+        w.wall[0] += jump_s
+        await anyio.sleep(3)
+        assert 55 <= hook.seen.total() - 100 <= 65
+        while hook.seen.total() < 200:
+            await anyio.sleep(0.1)
+        assert anyio.current_time() - began == pytest.approx(10, abs=0.5)
