@@ -216,10 +216,15 @@ class DiskAccount:
         """Its cursor, now."""
         return self._where()
 
-    @property
-    def parked_now(self) -> list[ParkedEvent]:
-        """Its parked events, as last noted."""
-        return list(self._rows.values())
+    def found(self) -> Found:
+        """How it stands, for one that takes its place."""
+        return Found(
+            name=self.name,
+            position=self._where(),
+            standing=self.standing,
+            parked=list(self._rows.values()),
+            backlog_bytes=self.backlog_bytes,
+        )
 
     def changes(self) -> Changes:
         """All that was noted; from here on it is the commit's."""

@@ -93,6 +93,8 @@ class DiskLog:
         if not opened.was_clean:
             self._found = {name: _after_death(found) for name, found in opened.accounts.items()}
         self._accounts: dict[str, DiskAccount] = {}
+        self._removed: dict[str, DiskAccount] = {}
+        """Of destinations that are not back: what was under way when they went ends late, and is theirs should they come back."""
         self._frames = Frames(clock.utc() - clock.monotonic())
         self._dedup = dedup or Dedup({})
         self._room = Room(TAKEN_BYTES)
@@ -223,7 +225,10 @@ class DiskLog:
 
     def account(self, name: str, *, oldest: bool = False) -> DiskAccount:
         """See `Log`."""
-        found = self._found.pop(name, None)
+        before = self._removed.pop(name, None)
+        if before is not None:
+            self.committer.remove(before)
+        found = before.found() if before else self._found.pop(name, None)
         if found is None:
             start = self._oldest if oldest else self.end
             backlog_bytes = self.committer.used_bytes if oldest else 0
@@ -235,27 +240,28 @@ class DiskLog:
 
     def note(self, account: DiskAccount) -> None:
         """There is something to write of `account`."""
-        self.committer.note(account)
+        if self._is_current(account):
+            self.committer.note(account)
 
     async def write_down(self, account: DiskAccount) -> None:
         """See `Account.write_down`."""
-        await self.committer.write_down(account)
+        if self._is_current(account):
+            await self.committer.write_down(account)
+
+    def _is_current(self, account: DiskAccount) -> bool:
+        """Not once its destination is back, or was forgotten: all that had not ended is the other account's, which begins with it anew."""
+        return account is self._accounts.get(account.name) or account is self._removed.get(account.name)
 
     def remove(self, account: DiskAccount) -> None:
         """See `Account.close`."""
         self.committer.remove(account)
         self._accounts.pop(account.name, None)
-        self._found[account.name] = Found(
-            name=account.name,
-            position=account.where(),
-            standing=account.standing,
-            parked=account.parked_now,
-            backlog_bytes=account.backlog_bytes,
-        )
+        self._removed[account.name] = account
 
     def forget(self, name: str) -> None:
         """A destination that has no account open was forgotten in the file: should it come back, it is new."""
         self._found.pop(name, None)
+        self._removed.pop(name, None)
 
     async def read(self, number: int) -> Chunk | Gap | None:
         """See `Account`. Several who want the same chunk wait for one reading."""

@@ -268,3 +268,29 @@ async def test_an_event_that_was_parked_and_then_delivered_is_not_sent_again(lif
         assert w.statistics("a").pending_before == 0
         await anyio.sleep(600)
     assert hook.seen == Counter(range(1, fed + 1))
+
+
+@pytest.mark.parametrize("late", [200, 400, 500])
+async def test_a_destination_that_goes_and_comes_back_in_the_middle_of_a_request_repeats_no_more_than_that(
+    life: Any, receiver: Any, late: int
+) -> None:
+    """What the request came to is told to nobody: its event is the returned one's, which sends it too."""
+    async with life() as w:
+        slow, hook = receiver(lambda ids, now: late, latency_s=1.5), receiver()
+        w.plan("a", slow)
+        w.reconcile()
+        await w.feed(1)
+        await anyio.sleep(0.3)
+        plan = w.plans.pop("a")
+        w.reconcile()
+        w.plans["a"], w.receivers["a"] = plan, hook
+        w.reconcile()
+        await w.feed(5)
+        await anyio.sleep(3)
+        assert (slow.requests[0][1:], hook.seen) == (([1], late), dict.fromkeys(range(1, 7), 1))
+    async with life(fed=6) as w:
+        again = receiver()
+        w.plan("a", again)
+        w.reconcile()
+        await anyio.sleep(3600)
+    assert again.seen == {}

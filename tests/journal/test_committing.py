@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from doorstep.engine.journal import standing
 from doorstep.engine.journal.committing import FLUSH_S, Limits
-from doorstep.engine.journal.records import Position
+from doorstep.engine.journal.records import Position, Standing
 from doorstep.engine.model import Chunk, LineDecoder, Lines
 
 from .disks import Disk, written
@@ -127,6 +129,44 @@ async def test_what_ends_late_of_a_destination_that_was_removed_is_written_and_p
             await anyio.sleep(2)
         assert written(tmp_path, "goes") == Position(4)
         assert log.statistics().oldest > 4
+
+
+async def test_a_destination_that_comes_back_knows_what_ended_late_before_and_is_disturbed_by_nothing_after(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
+    stored: list[Chunk] = []
+    async with open_log("disk", tmp_path, stored) as log:
+        before = log.account("a")
+        await (await log.take(events(1, 3), "shop")).stored()
+        before.close()
+        before.follow(lambda: Position(3))
+        before.park(stored[0].envelopes[0], due=60.0, waited_s=0.0, attempts=1, tries=[], replay=None)
+        again = log.account("a")
+        assert (again.position, [one.number for one in again.parked]) == (Position(3), [1])
+        again.follow(lambda: Position(4))
+        again.unpark(1)
+        await anyio.sleep(1)
+        before.park(stored[0].envelopes[1], due=60.0, waited_s=0.0, attempts=1, tries=[], replay=None)
+        before.stand(Standing(paused=True))
+        await before.write_down()
+        await anyio.sleep(1)
+    async with open_log("disk", tmp_path, []) as log:
+        account = log.account("a")
+        assert (account.position, account.parked, account.standing.paused) == (Position(4), [], False)
+
+
+async def test_what_ends_late_of_a_destination_that_was_forgotten_does_not_bring_it_back(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
+    async with open_log("disk", tmp_path, []) as log:
+        account = log.account("a")
+        account.close()
+        await anyio.sleep(1)
+        log.parts[0].work(partial(standing.forget, destination="a"))
+        log.forget("a")
+        account.moved()
+        await anyio.sleep(1)
+    assert written(tmp_path) is None
 
 
 # What is kept --------------------------------------------------------------------------------------------------------
