@@ -128,13 +128,15 @@ class Actor:
         """Takes in what begins at `number` in the log. Whether there was something."""
         state = self._state
         found = await state.account.read(number)
+        if found is None:
+            return False
+        if number not in (state.cursor.unread, state.mailbox.next):
+            return True  # it moved while we waited: some have expired
         if isinstance(found, Gap):
             state.miss(found)
-        elif found is None:
-            return False
         elif number == state.cursor.unread:
             state.take_in_again(found, now)
-        elif number == state.mailbox.next:  # it may have moved while we waited
+        else:
             state.mailbox.skip(found)
             state.take_in(found, now)
         return True

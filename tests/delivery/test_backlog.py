@@ -17,6 +17,7 @@ from doorstep.engine.errors import JournalError
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal.queries import Queries
+from doorstep.engine.journal.records import Gap
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.settings import Duration, Size
 from doorstep.engine.telemetry import IntakeCounters
@@ -181,3 +182,30 @@ async def test_a_look_that_the_disk_fails_is_taken_again(
         assert w.statistics("a").expired > 0
     said = [record.facts["count"] for record in caplog.records if "could not be looked at" in record.getMessage()]
     assert said == [1, 10]
+
+
+async def test_what_expires_while_it_is_looked_up_and_found_damaged_is_counted_once(life: Any, receiver: Any) -> None:
+    reads, goes_on = anyio.Event(), anyio.Event()
+    async with life() as w:
+        w.plan("b", receiver())
+        w.reconcile()
+        for _ in range(2):
+            await w.feed(50)
+            await anyio.sleep(1)
+        w.plan("a", receiver(), start="oldest")
+        w.reconcile()
+        state = w.fleet.state_of("a")
+        real = state.account.read
+
+        async def read(number: int) -> Any:
+            reads.set()
+            await goes_on.wait()
+            return Gap(number, 50, "damaged", 0.0) if number <= 50 else await real(number)
+
+        state.account.read = read
+        await reads.wait()
+        state.expire(31, 0)
+        goes_on.set()
+        await anyio.sleep(10)
+        s = w.statistics("a")
+        assert (s.expired, s.delivered, s.pending) == (50, 50, 0)
