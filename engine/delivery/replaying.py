@@ -107,7 +107,10 @@ class Replayer:
             facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}
             _log.error("a replay cannot go on", extra={"facts": facts})
             return False
-        state.adopt(stepped.parked)
+        if served := self._state_of(replay.destination):  # which may have come in its place meanwhile
+            served.adopt(stepped.parked)
+        else:
+            state.account.adopted(stepped.parked)  # it was removed, and finds them should it come back
         if replay.rate is not None:
             self._not_before[replay.id] = self._clock.monotonic() + stepped.next_at - self._clock.utc()
         if stepped.replay is None:

@@ -17,6 +17,7 @@ from doorstep.engine.errors import JournalError, JournalFull
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal.desk import LetterQuery, Replay
+from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.store import Store
 from doorstep.engine.telemetry import IntakeCounters
 
@@ -138,3 +139,36 @@ async def test_a_replay_keeps_its_rate_whatever_the_wall_clock_does(life: Any, r
         while hook.seen.total() < 200:
             await anyio.sleep(0.1)
         assert anyio.current_time() - began == pytest.approx(10, abs=0.5)
+
+
+@pytest.mark.parametrize("back_after_s", [0.0, 2.0])
+async def test_a_destination_that_goes_while_its_replay_is_moved_gets_it_when_it_is_back(
+    life: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch, back_after_s: float
+) -> None:
+    real = LocalDesk.step
+
+    async def step(desk: LocalDesk, *arguments: Any, **options: Any) -> Any:
+        stepped = await real(desk, *arguments, **options)
+        moved.set()
+        await anyio.sleep(1)
+        return stepped
+
+    async with life() as w:
+        moved = anyio.Event()
+        monkeypatch.setattr(LocalDesk, "step", step)
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        await replay(w)
+        await moved.wait()
+        plan = w.plans.pop("a")
+        w.reconcile()
+        await anyio.sleep(back_after_s)
+        w.plans["a"] = plan
+        w.reconcile()
+        await anyio.sleep(5)
+        assert hook.seen == dict.fromkeys(range(1, 11), 2)
+        s = w.statistics("a")
+        assert (s.pending, s.parked, await w.desk.parked("a")) == (0, 0, [])
