@@ -18,8 +18,10 @@ import select
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from math import inf
 
 import anyio
 import msgspec
@@ -30,6 +32,7 @@ from ..catalogue import Catalogue
 from ..config import Config
 from ..ingress import Ingress
 from ..telemetry import Statistics
+from ..waker import poster
 from .exits import INTERNAL
 from .inputs import open_inputs, reads_terminal, say_where
 from .leftovers import Leftovers
@@ -89,15 +92,39 @@ async def run(wanted: Wanted) -> Ended:
         open_inputs(wanted.config, wanted.source, reads=wanted.reads) as inputs,
     ):
         current = Run(wanted, inputs)
-        with anyio.open_signal_receiver(*_ENDINGS, signal.SIGHUP) as signals:
+        with _signals(*_ENDINGS, signal.SIGHUP) as signals:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])  # held since `main`
             await current.live(signals)
             statistics = await current.account(leftovers)
             _tell(wanted.tell, statistics)
-        # All is said: too late to be killed for a wrong exit code, in this thread or another.
-        for signum in (*_ENDINGS, signal.SIGHUP):
-            signal.signal(signum, signal.SIG_IGN)
     return Ended(statistics, INTERNAL if current.failed else 0, current.signalled)
+
+
+@contextmanager
+def _signals(*wanted: signal.Signals) -> Iterator[AsyncIterator[signal.Signals]]:
+    """Those that come, in order. Afterwards they are ignored: all is said then, and it is too late to be killed for a wrong exit code.
+
+    Whatever takes its handlers back, as loops do, leaves a moment in which the next signal kills.
+    """
+    send, receive = anyio.create_memory_object_stream[signal.Signals](inf)
+    post = poster()
+
+    def hand_on(signum: signal.Signals) -> None:
+        with suppress(anyio.ClosedResourceError):  # it came with the end
+            send.send_nowait(signum)
+
+    def note(signum: int, _: object) -> None:
+        post(partial(hand_on, signal.Signals(signum)))
+
+    for signum in wanted:
+        signal.signal(signum, note)
+    try:
+        yield receive
+    finally:
+        for signum in wanted:
+            signal.signal(signum, signal.SIG_IGN)
+        send.close()  # and only then the other end, or there would be another error for that
+        receive.close()
 
 
 class Run:

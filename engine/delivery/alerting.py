@@ -40,7 +40,7 @@ class Alerting:
         self._fleet, self._tell, self._clock = fleet, tell, clock
         self._watch = Watch()
         self._rules: tuple[Rule, ...] = ()
-        self._looks = Looks("what there is to tell")
+        self._looks = Looks("alerts")
 
     def change(self, rules: Sequence[Rule]) -> None:
         """From here on these hold."""

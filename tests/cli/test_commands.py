@@ -70,7 +70,7 @@ def test_a_configuration_of_built_in_destinations_costs_no_look_at_installed_pac
     assert "importlib.metadata" not in imported
 
 
-@pytest.mark.parametrize("arguments", [["filter", "all"], ["demo"]])
+@pytest.mark.parametrize("arguments", [["filter", "all"], ["demo"], ["status"]])
 def test_a_command_that_only_prints_says_so_where_nothing_can_be_printed(command, environment, arguments):
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" "$@" >&-', *command, *arguments],
@@ -82,6 +82,16 @@ def test_a_command_that_only_prints_says_so_where_nothing_can_be_printed(command
     )
     assert done.returncode == 1
     assert done.stderr.startswith(b"Error: standard output is closed")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_that_the_disk_has_no_room_for_is_said_and_is_no_traceback(command, environment, arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*command, *arguments], env=environment, stdout=full, stderr=subprocess.PIPE, timeout=30, check=False
+        )
+    assert done.returncode == 74
+    assert done.stderr == b"Error: what is printed cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("command", ["run", "filter", "demo", "new destination"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 
 
 def test_the_demo_shows_three_receivers_and_that_a_dead_one_harms_nobody(doorstep_cli):
@@ -19,6 +20,19 @@ def test_the_demo_shows_three_receivers_and_that_a_dead_one_harms_nobody(doorste
     assert accepted is not None
     assert {name: row[1] for name, row in final.items()} == dict.fromkeys(("healthy", "flaky", "dead"), accepted[1])
     assert "While dead refused connections, its breaker opened" in shown
+
+
+def test_the_demo_ends_quietly_when_nobody_reads_it_any_more(command, environment):
+    done = subprocess.run(
+        ["sh", "-c", '"$0" "$@" demo --seconds 9 | head -1', *command],
+        env=environment,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stdout.startswith(b"the console: http://127.0.0.1:")
+    assert b"Traceback" not in done.stderr
+    assert b"Error" not in done.stderr
 
 
 def test_a_signal_ends_the_demo_early_and_well(start):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
+
+import pytest
 
 
 def test_a_signal_lets_fifty_thousand_events_in_flight_arrive(start, receiver, events, answer, summary_of):
@@ -32,6 +35,19 @@ def test_what_cannot_be_delivered_in_time_is_dropped_and_counted(start, receiver
     assert code == 3
     summary = summary_of(stdout)
     assert summary["destinations"]["hook"]["dropped"] == summary["accepted"] == 1000
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_no_signal_after_the_summary_changes_the_exit_code(start, receiver, events, signum):
+    process = start("run", "--to", receiver.url(), "--data-dir", "data", "--summary", "json")
+    process.send(events(10))
+    receiver.wait_for(lambda: len(receiver.lines()) == 10)
+    process.signal(signal.SIGTERM)
+    process.wait_until_shown('"destinations"')
+    while process.running:
+        process.signal(signum)
+        time.sleep(0.002)
+    assert process.end()[0] == 0
 
 
 def test_a_second_signal_leaves_at_once_with_the_numbers_true(start, receiver, events, answer, summary_of, stopwatch):

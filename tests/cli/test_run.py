@@ -240,6 +240,20 @@ def test_without_standard_streams_it_runs_all_the_same(command, environment, rec
     assert receiver.lines() == events(1)
 
 
+def test_what_is_printed_to_a_closed_standard_output_is_not_delivered(command, environment, events):
+    arguments = ["run", "--to", "-", "--summary", "json", "--drain-timeout", "300ms"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" >&-', *command, *arguments],
+        input=events(1)[0],
+        env=environment,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert b"events were dropped destination=console dropped=1\n" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("stdout", "why"), [(">&-", "standard output is closed"), (">/dev/full", "No space left on device")]
 )

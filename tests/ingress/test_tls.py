@@ -10,6 +10,7 @@ import anyio
 import pytest
 import trustme
 from anyio.streams.tls import TLSStream
+from cryptography.hazmat.primitives import serialization
 from doorstep.engine.errors import ConfigError
 from doorstep.engine.ingress import SocketIngress, TlsSettings
 
@@ -143,3 +144,18 @@ async def test_unusable_tls_files_are_a_configuration_error(authority: Authority
         tcp(tls=TlsSettings(cert=authority.cert, key=authority.key, client_ca="missing.pem"))
     with pytest.raises(ConfigError, match=r"ingress\.tcp\.tls: can't use"):
         tcp(tls=TlsSettings(cert=authority.cert, key=authority.cert))
+
+
+def locked(key: Path) -> Path:
+    """The same key in a file that asks for a passphrase."""
+    opened = serialization.load_pem_private_key(key.read_bytes(), None)
+    lock = serialization.BestAvailableEncryption(b"passphrase")
+    path = key.with_name("locked.pem")
+    path.write_bytes(opened.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock))
+    return path
+
+
+async def test_an_encrypted_key_is_a_configuration_error_and_nobody_is_asked(authority: Authority) -> None:
+    path = locked(Path(authority.key))
+    with pytest.raises(ConfigError, match=r"ingress\.tcp\.tls\.key: .*locked\.pem is encrypted; a key without a pass"):
+        tcp(tls=TlsSettings(cert=authority.cert, key=str(path)))
