@@ -25,7 +25,11 @@ def main() -> None:
         _hold_hangups()
     from .commands import doorstep
 
-    doorstep.main(prog_name="doorstep")
+    try:
+        doorstep.main(prog_name="doorstep")
+    finally:
+        if "run" in sys.argv:
+            _ignore_signals()
 
 
 def _fill_standard_descriptors() -> None:
@@ -39,6 +43,12 @@ def _fill_standard_descriptors() -> None:
             os.set_inheritable(os.open(os.devnull, flags), True)  # the lowest number that is free: this one
     if sys.stderr is None:  # as it is where 2 was closed; what is said to nobody must fail nowhere
         sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def _ignore_signals() -> None:
+    """The exit code is decided: none of them may change it once Python, at its end, has taken its own handlers back."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
 
 
 def _hold_hangups() -> None:

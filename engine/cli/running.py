@@ -102,27 +102,26 @@ async def run(wanted: Wanted) -> Ended:
 
 @contextmanager
 def _signals(*wanted: signal.Signals) -> Iterator[AsyncIterator[signal.Signals]]:
-    """Those that come, in order. Afterwards they are ignored: all is said then, and it is too late to be killed for a wrong exit code.
+    """Those that come, in order. Afterwards they do nothing: all is said then, and it is too late to be killed for a wrong exit code.
 
-    Whatever takes its handlers back, as loops do, leaves a moment in which the next signal kills.
+    So the handlers stay. Whatever takes its own back, as event loops do, leaves a moment in which the next signal kills.
     """
     send, receive = anyio.create_memory_object_stream[signal.Signals](inf)
     post = poster()
 
     def hand_on(signum: signal.Signals) -> None:
-        with suppress(anyio.ClosedResourceError):  # it came with the end
+        with suppress(anyio.ClosedResourceError):
             send.send_nowait(signum)
 
     def note(signum: int, _: object) -> None:
-        post(partial(hand_on, signal.Signals(signum)))
+        with suppress(RuntimeError):  # the loop has ended
+            post(partial(hand_on, signal.Signals(signum)))
 
     for signum in wanted:
         signal.signal(signum, note)
     try:
         yield receive
     finally:
-        for signum in wanted:
-            signal.signal(signum, signal.SIG_IGN)
         send.close()  # and only then the other end, or there would be another error for that
         receive.close()
 

@@ -152,10 +152,17 @@ async def test_a_cancelled_sleeper_leaves_the_alarm_to_others() -> None:
     await alarm.wait(1)
 
 
-async def test_a_second_sleeper_is_refused() -> None:
-    alarm = Alarm()
+async def test_a_ring_wakes_all_who_sleep() -> None:
+    alarm, woken = Alarm(), []
+
+    async def sleep(timeout_s: float) -> None:
+        await alarm.wait(timeout_s)
+        woken.append(anyio.current_time() - began)
+
     async with anyio.create_task_group() as group:
-        group.start_soon(alarm.wait, 5)
-        await anyio.sleep(1)
-        with pytest.raises(RuntimeError, match="somebody waits"):
-            await alarm.wait()
+        began = anyio.current_time()
+        for timeout_s in (1, 9, 9):
+            group.start_soon(sleep, timeout_s)
+        await anyio.sleep(2)
+        alarm.ring()
+    assert woken == [1, 2, 2]

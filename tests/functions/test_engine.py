@@ -101,7 +101,7 @@ async def test_half_an_emoji_in_what_a_function_says_is_kept_with_the_dead_lette
         with anyio.fail_after(5):
             while not (letters := await engine.desk.letters(LetterQuery())):
                 await anyio.sleep(0.02)
-    assert letters[0].detail == "ValueError: not a title (half.py:5 in on_track)\ntitle ?"
+    assert letters[0].excerpt == "ValueError: not a title (half.py:5 in on_track)\ntitle ?"
 
 
 async def test_beside_a_function_that_spins_another_destination_goes_on(
