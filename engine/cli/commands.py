@@ -132,6 +132,7 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
         _say(f"{cause}", log_format)
         return exits.PENDING
     if isinstance(cause, OSError) and cause.errno in _DISK and cause.filename is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left of it, which Python writes at the very end
         _say(f"what is printed cannot be written: {cause.strerror}", log_format)
         return exits.OUTPUT
     told = "this should not have happened. `doorstep -v ...` shows a traceback, to report it"
