@@ -20,7 +20,7 @@ _NEW_OBJECTS = 250_000
 def main() -> None:
     """The entry point `doorstep`. Ends the process."""
     gc.set_threshold(_NEW_OBJECTS)
-    _fill_standard_descriptors()
+    fill_standard_descriptors()
     if "run" in sys.argv:
         _hold_hangups()
     from .commands import doorstep
@@ -32,7 +32,7 @@ def main() -> None:
             _ignore_signals()
 
 
-def _fill_standard_descriptors() -> None:
+def fill_standard_descriptors() -> None:
     """Whoever starts us may have closed some of 0, 1 and 2. A socket in such a place would be written to as if it were stdout, and
     uvloop aborts the process when it closes one. Nothing can be printed where 1 was closed, and nothing may seem to be: it is for reading.
     """

@@ -21,7 +21,7 @@ from .port import Ingress, IngressStatistics
 from .settings import HttpSettings, StdinSettings, TcpSettings, TlsSettings, UnixSettings, WriteKey, dedup_s
 from .sockets import SocketIngress
 from .splitter import LineSplitter
-from .stdin import StdinIngress, occupy_standard_descriptors, standard_input
+from .stdin import StdinIngress, standard_input
 
 __all__ = [
     "HttpIngress",
@@ -39,7 +39,6 @@ __all__ = [
     "UnixSettings",
     "WriteKey",
     "dedup_s",
-    "occupy_standard_descriptors",
     "open_ingress",
     "parse_address",
     "standard_input",

@@ -41,16 +41,6 @@ def standard_input() -> int | None:
     return None if sys.__stdin__ is None else 0
 
 
-def occupy_standard_descriptors() -> None:
-    """Opens the null device in place of whichever of 0, 1 and 2 this process was started without; for `doorstep run`, first thing.
-
-    Or an event loop, a listener or a log would get such a number: libuv aborts then, and a stray `print` goes into a socket.
-    """
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(fd)
-
-
 class StdinIngress:
     """Reads `fd` to its end (None: has ended already). Does not close it. The last line needs no line end."""
 

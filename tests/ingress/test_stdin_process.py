@@ -14,7 +14,8 @@ import pytest
 
 PROGRAM = """
 import sys, anyio
-from doorstep.engine.ingress import StdinSettings, occupy_standard_descriptors, open_ingress
+from doorstep.engine.cli import fill_standard_descriptors
+from doorstep.engine.ingress import StdinSettings, open_ingress
 
 class Printer:
     async def accept(self, read, source):
@@ -35,7 +36,7 @@ async def main():
         await ingress.run(Printer())
     print("end", flush=True)
 
-occupy_standard_descriptors()
+fill_standard_descriptors()
 anyio.run(main, backend=sys.argv[1], backend_options={"use_uvloop": True} if "uvloop" in sys.argv else {})
 """
 

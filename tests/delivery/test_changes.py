@@ -1,0 +1,110 @@
+"""The fleet under a changing configuration: destinations that come, go and are another's; what is under way meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from doorstep.engine.delivery import MailboxSettings
+from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.settings import Size
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_reload_changes_the_bounds_of_the_mailbox(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        there = receiver()
+        w.plan("hook", there, mailbox=MailboxSettings(max_bytes=Size("4MiB")))
+        w.reconcile()
+        w.plan("hook", there, version="2", mailbox=MailboxSettings(max_bytes=Size("64KiB"), max_events=7))
+        w.reconcile()
+        assert repr(w.fleet.state_of("hook").mailbox) == "<Mailbox 0 events, 0 of 64KiB bytes, next 1>"
+
+
+async def test_what_a_removed_destination_had_left_is_dropped_counted_and_its_numbers_go_on_when_it_is_back(
+    world: Any, receiver: Any
+) -> None:
+    async with world() as w:
+        w.plan("a", receiver(lambda ids, now: 200 if max(ids) <= 100 else 503))
+        w.reconcile()
+        await w.feed(100)
+        await anyio.sleep(1)
+        await w.feed(30)
+        await anyio.sleep(1)
+        plan = w.plans.pop("a")
+        w.reconcile()
+        await anyio.sleep(1)
+        s = w.statistics("a")
+        assert (s.offered, s.delivered, s.dropped, s.pending, s.state) == (130, 100, 30, 0, "removed")
+        w.plans["a"] = plan
+        w.receivers["a"] = receiver()
+        w.reconcile()
+        await w.feed(5)
+        await w.fleet.drain(30)
+        s = w.statistics("a")
+        assert (s.offered, s.delivered, s.dropped, s.state) == (135, 105, 30, "closed")
+
+
+async def test_a_key_revoked_while_requests_are_under_way_costs_no_event(world: Any, receiver: Any) -> None:
+    """Answers given before the key was revoked may be heard after the first refusal: they prove nothing."""
+    async with world() as w:
+        revoked = anyio.current_time() + 1.05
+
+        class Racing(receiver):  # type: ignore[misc]  # a class from a fixture
+            async def send(self, request: Any, timeout_s: float) -> Any:
+                response = await super().send(request, timeout_s)
+                await anyio.sleep(0.2 if response.status == 200 else 0)
+                return response
+
+        w.plan("a", Racing(lambda ids, now: 200 if now < revoked else 401), batch=BatchSettings(max_events=1))
+        w.reconcile()
+        for _ in range(40):
+            await w.feed(3)
+            await anyio.sleep(0.05)
+        await anyio.sleep(60)
+        s = w.statistics("a")
+        assert (s.state, s.dead_lettered) == ("held", 0)
+
+
+async def test_a_removed_destination_pins_nothing(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        w.plan("good", receiver())
+        w.plan("bad", receiver(lambda ids, now: 503))
+        w.reconcile()
+        await w.feed(1000)
+        await anyio.sleep(5)
+        assert w.log.statistics().chunks == 1
+        del w.plans["bad"]
+        w.reconcile()
+        assert w.log.statistics().chunks == 0
+        assert list(w.fleet.statistics()) == ["good", "bad"]
+
+
+async def test_a_new_destination_starts_with_what_comes(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        w.plan("a", receiver())
+        w.reconcile()
+        await w.feed(100)
+        w.plan("b", receiver())
+        w.reconcile()
+        await w.feed(100)
+        await w.fleet.drain(30)
+        assert w.statistics("b").delivered == 100
+        assert min(w.receivers["b"].seen) == 101
+
+
+async def test_the_attempt_after_a_reload_is_made_under_the_new_plan(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        old, new = receiver(lambda ids, now: 503), receiver()
+        w.plan("a", old)
+        w.reconcile()
+        await w.feed(5000)
+        await anyio.sleep(600)
+        assert w.statistics("a").state in ("open", "half_open")
+        w.plan("a", new, version="2", batch=BatchSettings(max_events=100))
+        w.reconcile()
+        await w.fleet.drain(10)
+        assert sorted(new.seen.elements()) == list(range(1, 5001))
+        assert max(len(ids) for _, ids, _ in new.requests) == 100
