@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 HERE = Path(__file__).parent
 SENDERS = HERE / "senders"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -36,9 +38,7 @@ class Doorstep:
     """What it delivers is appended to a file, by one process after another."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.out = folder / "events.ndjson"
         self.config = folder / "doorstep.toml"
         self.config.write_text(

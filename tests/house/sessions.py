@@ -11,7 +11,6 @@ import gzip
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import doorstep.engine
+
+from tests.ports import free_port
 
 FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RECEIVER = "127.0.0.1:9000"
@@ -173,19 +174,13 @@ class Terminal:
         return f"\nbeside it:\n{log.read_text('utf-8')}" if log.exists() else ""
 
     def _here(self, text: str) -> str:
-        return PORT.sub(lambda found: self._ports.setdefault(found[0], _free_address()), text)
+        return PORT.sub(lambda found: self._ports.setdefault(found[0], f"127.0.0.1:{free_port()}"), text)
 
     def _script(self, name: str, line: str) -> None:
         script = self.folder / "bin" / name
         script.parent.mkdir(exist_ok=True)
         script.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
         script.chmod(0o755)
-
-
-def _free_address() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{one.getsockname()[1]}"
 
 
 def looks_like(shown: str, expected: str) -> bool:

@@ -14,6 +14,8 @@ from doorstep.engine.errors import ConfigError
 from doorstep.engine.ingress import SocketIngress, TcpSettings, open_ingress
 from doorstep.engine.ingress import sockets as sockets_module
 
+from tests.ports import free_port
+
 from .clients import LIMIT, all_of, connect, opened, reset, serving, tcp, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.backends]
@@ -297,8 +299,8 @@ async def test_cancelling_closes_everything(taker: Any) -> None:
 
 
 async def test_stopping_what_never_ran_frees_the_address(taker: Any) -> None:
-    ingress = tcp()
-    address = ingress.addresses[0]
+    address = f"127.0.0.1:{free_port()}"
+    ingress = opened(TcpSettings(listen=address))
     with pytest.raises(ConfigError, match="Address already in use"):
         open_ingress(TcpSettings(listen=address), max_event_bytes=LIMIT)
     ingress.stop()

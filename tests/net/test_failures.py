@@ -29,10 +29,11 @@ async def code_of(transport: Transport, url: str, timeout_s: float = 5, method: 
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def closed_port() -> Iterator[int]:
+    """A port that is taken, so that nobody comes to listen on it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from doorstep.engine.net import NetworkSettings, TlsSettings
 from doorstep.engine.secret import Secret
 
 from tests.net.hostile import ADDRESSES, METADATA, SPELLINGS
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -67,10 +68,8 @@ def pair(serve):
     """A good server and a canary at one port, since a name server cannot choose the port."""
 
     def start(behave=lambda peer: peer.serve(OK)):
-        while True:
-            good = serve(behave, address=(GOOD, 0))
-            with contextlib.suppress(OSError):  # somebody's connection has that port at the other address
-                return good, serve(lambda peer: peer.serve(OK), address=("127.0.0.1", good.port))
+        port = free_port()
+        return serve(behave, address=(GOOD, port)), serve(lambda peer: peer.serve(OK), address=("127.0.0.1", port))
 
     return start
 
@@ -281,11 +280,11 @@ async def test_when_all_refuse_that_is_said(open_, serve):
 
 
 async def test_the_next_address_gets_its_chance_while_one_is_silent(open_, serve):
+    port = free_port()
     full = socket.socket()
-    full.bind(("127.0.0.3", 0))
+    full.bind(("127.0.0.3", port))
     full.listen(0)
     waiting = [socket.socket() for _ in range(3)]
-    port = full.getsockname()[1]
     for one in waiting:
         # Fills the queue of connections that nobody accepts: the next one gets no answer at all.
         one.setblocking(False)
