@@ -8,6 +8,7 @@ What is in memory is in the journal too, so a replay goes on after a restart whe
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf
 
@@ -28,7 +29,9 @@ AHEAD = 2000
 LOOK_EVERY_S = 0.2
 """For new replays, and for room."""
 RETRY_S = 1.0
-"""After a step for which the disk had no room."""
+"""After a step that failed."""
+TRIES = 5
+"""Of a step that the journal cannot take; then the replay is left until the next start. For room it waits as long as it has to."""
 
 
 class Replayer:
@@ -41,6 +44,8 @@ class Replayer:
         self._not_before: dict[int, float] = {}
         """Monotonic: the wall clock may be set back."""
         self._broken: set[int] = set()
+        self._failed: Counter[int] = Counter()
+        """Steps in a row."""
         self._alarm = Alarm()
         self._looks = Looks("replays")
         self._waiting: set[str] = set()
@@ -103,10 +108,14 @@ class Replayer:
             self._not_before[replay.id] = now + RETRY_S
             return False
         except (FqlError, JournalError) as error:
-            self._broken.add(replay.id)
-            facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}
-            _log.error("a replay cannot go on", extra={"facts": facts})
+            self._failed[replay.id] += 1
+            self._not_before[replay.id] = now + RETRY_S
+            if isinstance(error, FqlError) or self._failed[replay.id] == TRIES:
+                self._broken.add(replay.id)
+                facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}
+                _log.error("a replay cannot go on", extra={"facts": facts})
             return False
+        self._failed.pop(replay.id, None)
         if served := self._state_of(replay.destination):  # which may have come in its place meanwhile
             served.adopt(stepped.parked)
         else:

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery.desk import RunningDesk
-from doorstep.engine.delivery.replaying import AHEAD
+from doorstep.engine.delivery.replaying import AHEAD, TRIES
 from doorstep.engine.errors import JournalError, JournalFull
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
@@ -101,6 +101,33 @@ async def test_a_look_for_replays_that_fails_is_taken_again(life: Any, receiver:
     assert hook.seen == dict.fromkeys(range(1, 11), 2)
     said = [record.facts["count"] for record in caplog.records if "could not be looked at" in record.getMessage()]
     assert said == [1]
+
+
+@pytest.mark.parametrize(("failures", "is_done"), [(TRIES - 1, True), (TRIES, False)])
+async def test_a_step_that_the_disk_fails_is_tried_again_and_a_replay_that_cannot_go_on_is_said_once(
+    life: Any, receiver: Any, caplog: Any, failures: int, is_done: bool
+) -> None:
+    left, real = [failures], RunningDesk.step
+
+    async def step(desk: RunningDesk, *arguments: Any, **options: Any) -> Any:
+        if left[0] > 0:
+            left[0] -= 1
+            raise JournalError("the journal's disk failed: disk I/O error")
+        return await real(desk, *arguments, **options)
+
+    async with life() as w:
+        w.desk.step = partial(step, w.desk)
+        hook = receiver()
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        await replay(w)
+        await anyio.sleep(TRIES * 1.5)
+        assert (await w.desk.replays() == []) is is_done
+    assert hook.seen == dict.fromkeys(range(1, 11), 2 if is_done else 1)
+    said = [record for record in caplog.records if "a replay cannot go on" in record.getMessage()]
+    assert len(said) == (not is_done)
 
 
 async def test_a_damaged_replay_is_said_once_and_holds_up_no_other(life: Any, receiver: Any, caplog: Any) -> None:
