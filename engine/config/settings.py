@@ -178,7 +178,7 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
         Meta(description="How fast it is sent to; absent: unlimited.", examples=[{"per_second": 2000}]),
     ] = None
     in_flight: Annotated[
-        int, Meta(description="Requests at a time; absent: what the type says.", examples=[4], ge=1)
+        int, Meta(description="Requests at a time; absent: what the type says.", examples=[4], ge=1, le=10_000)
     ] = 4
     timeout: Annotated[
         Duration,
