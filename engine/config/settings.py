@@ -100,7 +100,11 @@ class DestinationSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = ""
     enabled: Annotated[
-        bool, Meta(description="Whether it is sent to; if not, events are filtered.", examples=[True])
+        bool,
+        Meta(
+            description="Whether it is sent to; if not, events are filtered, those that wait for another try too.",
+            examples=[True],
+        ),
     ] = True
     start: Annotated[
         Literal["now", "oldest"],

@@ -28,7 +28,10 @@ class RunningDesk(LocalDesk):
         self.replayer = Replayer(self, fleet.state_of, clock)
 
     async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
-        """See `Desk`."""
+        """See `Desk`. One to a destination that is disabled would come to nothing, and its dead letters be gone."""
+        state = self._fleet.state_of(replay.destination)
+        if state and not state.plan.route.enabled and not dry_run:
+            raise ValueError(f"{replay.destination} is disabled: set `enabled = true` and reload first")
         begun = await super().replay(replay, dry_run=dry_run)
         if not dry_run:
             self.replayer.begun(replay.destination)

@@ -24,7 +24,7 @@ from .backlog import LOOK_EVERY_S, Backlog
 from .looking import Looks
 from .observing import observe, totals_of, waiting_since
 from .plan import OpenTransport, Plan
-from .preparing import PreparingSender
+from .preparing import Disabled, PreparingSender
 from .sender import Sender, sender_for
 from .state import DestinationState
 from .supervisor import Supervisor
@@ -151,6 +151,8 @@ class Fleet:
         plan, tokens = state.plan, state.tokens
 
         def make_actor() -> Actor:
+            if not plan.route.enabled:
+                return Actor(state, Disabled(), self._clock)
             sender: Sender = sender_for(plan, self._open_transport, self._clock, state.attempts, tokens)
             if plan.preparation:
                 sender = PreparingSender(sender, plan.preparation, state.ways)

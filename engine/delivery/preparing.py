@@ -2,7 +2,7 @@
 
     batch -> consent, again -> fields taken out -> insert functions -> [ which actions, if that was not known ] -> the destination's sender
 
-Events that end here (no consent, dropped by a function) never reach the destination; the others do as they are now. Whatever
+Events that end here (disabled, no consent, dropped by a function) never reach the destination; the others do as they are now. Whatever
 comes back is about the events as they came in: those are what is kept, parked and sent again.
 """
 
@@ -124,7 +124,22 @@ class PreparingSender:
         return results
 
 
+class Disabled:
+    """In place of a sender where `enabled = false`: what was taken in before that ends as what comes in now does, and nothing is sent."""
+
+    async def open(self) -> None:
+        """Nothing."""
+
+    async def attempt(self, batch: Batch) -> Attempted:
+        """See `Sender`."""
+        return Partial(dict.fromkeys(range(len(batch)), DISABLED), None)
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
 NO_CONSENT = Filtered("consent")
+DISABLED = Filtered("disabled")
 
 
 def _of_whole(batch: Batch, left: Sequence[int], outcomes: dict[int, Outcome], rest: Attempted | None) -> Attempted:

@@ -68,7 +68,7 @@ class Replayer:
         replays = await self._desk.replays()
         self._mark(replays)
         for replay in replays:
-            if replay.id not in self._broken:
+            if self._goes_on(replay):
                 moved |= await self._step(replay)
         self.has_looked.set()
         return moved
@@ -82,11 +82,16 @@ class Replayer:
 
     def _mark(self, replays: Sequence[Replay]) -> None:
         """Lets each destination know whether more is coming; a replay that cannot go on is nothing to wait for."""
-        before, self._waiting = self._waiting, {one.destination for one in replays if one.id not in self._broken}
+        before, self._waiting = self._waiting, {one.destination for one in replays if self._goes_on(one)}
         for name in before | self._waiting:
             if state := self._state_of(name):
                 state.is_replaying = name in self._waiting
                 state.progress.ring()
+
+    def _goes_on(self, replay: Replay) -> bool:
+        """To a destination that is disabled it does when that is enabled again: what it moved would come to nothing."""
+        state = self._state_of(replay.destination)
+        return replay.id not in self._broken and (state is None or state.plan.route.enabled)
 
     def _wait_s(self) -> float:
         """Until the next events of a replay with a rate are due, or somebody has room again."""

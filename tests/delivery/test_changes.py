@@ -8,6 +8,7 @@ import anyio
 import pytest
 from doorstep.engine.delivery import MailboxSettings
 from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.routing.table import Route
 from doorstep.engine.settings import Size
 
 pytestmark = pytest.mark.anyio
@@ -93,6 +94,31 @@ async def test_a_new_destination_starts_with_what_comes(world: Any, receiver: An
         await w.fleet.drain(30)
         assert w.statistics("b").delivered == 100
         assert min(w.receivers["b"].seen) == 101
+
+
+async def test_what_waits_for_a_destination_that_is_disabled_is_filtered_as_what_comes_is_and_nothing_is_sent(
+    world: Any, receiver: Any
+) -> None:
+    async with world() as w:
+        there = receiver(lambda ids, now: 500 if 7 in ids else 200)
+        w.plan("a", there)
+        w.reconcile()
+        await w.feed(10)
+        for _ in range(60):
+            await w.feed(1)
+            await anyio.sleep(1)
+        assert w.statistics("a").parked == 1
+        there.script = lambda ids, now: 503
+        await w.feed(30)
+        await anyio.sleep(1)
+        asked = len(there.requests)
+        w.plan("a", there, version="2", route=Route(name="a", integration="Hook", enabled=False))
+        w.reconcile()
+        await w.feed(5)
+        await w.fleet.drain(3600)
+        s = w.statistics("a")
+        assert (s.delivered, dict(s.filtered)) == (69, {"disabled": 36})
+        assert (s.parked, s.pending, len(there.requests)) == (0, 0, asked)
 
 
 async def test_the_attempt_after_a_reload_is_made_under_the_new_plan(world: Any, receiver: Any) -> None:

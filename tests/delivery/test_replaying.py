@@ -19,6 +19,7 @@ from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal.desk import LetterQuery, Replay
 from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.store import Store
+from doorstep.engine.routing.table import Route
 from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
@@ -147,6 +148,31 @@ async def test_a_damaged_replay_is_said_once_and_holds_up_no_other(life: Any, re
     assert hook.seen == dict.fromkeys(range(1, 11), 2)
     said = [record.facts for record in caplog.records if "a replay is damaged" in record.getMessage()]
     assert said == [{"destination": "a", "replay": 1}]
+
+
+async def test_a_replay_to_a_destination_that_is_disabled_waits_until_it_is_enabled_again_and_a_new_one_is_refused(
+    life: Any, receiver: Any
+) -> None:
+    async with life() as w:
+        hook = receiver()
+        enabled = w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        w.fleet.state_of("a").parked.replays = AHEAD  # no room for any yet
+        await replay(w)
+        w.plan("a", hook, version="2", route=Route(name="a", integration="Hook", enabled=False))
+        w.reconcile()
+        w.fleet.state_of("a").parked.replays = 0
+        await anyio.sleep(2)
+        assert len(await w.desk.replays()) == 1
+        with pytest.raises(ValueError, match="a is disabled: set `enabled = true` and reload first"):
+            await replay(w)
+        await w.fleet.drain(5)
+        w.plans["a"] = enabled
+        w.reconcile()
+        await anyio.sleep(2)
+    assert hook.seen == dict.fromkeys(range(1, 11), 2)
 
 
 @pytest.mark.parametrize("jump_s", [-3600.0, -2.0, 3600.0])
