@@ -31,11 +31,25 @@ class Damaged(DoorstepError):
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """What one read of one ingress brought."""
+    """What one read of one ingress brought, as it is read back."""
 
     source: str
     received: float
     lines: Sequence[bytes]
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """A piece on its way in, as it is stored: its lines with line ends between them."""
+
+    source: str
+    received: float
+    count: int
+    body: bytes
+
+
+def joined(source: str, received: float, lines: Sequence[bytes]) -> Joined:
+    """The piece of `lines`."""
+    return Joined(source, received, len(lines), b"\n".join(lines))
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -48,13 +62,13 @@ class Header(msgspec.Struct, frozen=True):
     crc: int
 
 
-def encode(first: int, pieces: Sequence[Piece]) -> bytearray:
+def encode(first: int, pieces: Sequence[Joined]) -> bytearray:
     """The chunk of `pieces`, whose events are numbered from `first` on. Copied together once, header and all."""
-    table = msgspec.msgpack.encode([(piece.source, piece.received, len(piece.lines)) for piece in pieces])
-    lines = [line for piece in pieces for line in piece.lines] if len(pieces) > 1 else pieces[0].lines
-    blob = bytearray(b"\n").join([bytes(HEADER_BYTES) + table + b"".join(lines[:1]), *lines[1:]])
+    table = msgspec.msgpack.encode([(piece.source, piece.received, piece.count) for piece in pieces])
+    blob = bytearray().join([bytes(HEADER_BYTES), table, b"\n".join([piece.body for piece in pieces])])
+    count = sum(piece.count for piece in pieces)
     length = len(blob) - HEADER_BYTES
-    _HEADER.pack_into(blob, 0, MAGIC, first, len(lines), len(table), length, _crc(memoryview(blob)[HEADER_BYTES:]))
+    _HEADER.pack_into(blob, 0, MAGIC, first, count, len(table), length, _crc(memoryview(blob)[HEADER_BYTES:]))
     _CHECK.pack_into(blob, _HEADER.size, crc32(blob[: _HEADER.size]))
     return blob
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .blob import Piece
+from .blob import Joined
 from .disposing import Disposal
 from .records import Changes, Gap, ParkedEvent, Position, Standing
 
@@ -14,7 +14,7 @@ from .records import Changes, Gap, ParkedEvent, Position, Standing
 class Arrival(msgspec.Struct, frozen=True):
     """A piece on its way in, with what is indexed of it."""
 
-    piece: Piece
+    piece: Joined
     hashes: bytes
     """Four bytes per event: CRC-32 of its `messageId` (`hash_of`), zeros for none."""
     digests: bytes = b""

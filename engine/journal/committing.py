@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 
 import anyio
@@ -79,14 +80,10 @@ class _Draft:
         self.written_down, self.disposal = written_down, disposal
 
     def begin(self, store: Store, writer: Worker) -> None:
-        """Gives it to the thread that writes; what is indexed of events is made there, not in the loop."""
-
-        def job() -> Committed:
-            arrivals = [one.arrival() for one in self.taken if one.decoded.lines]
-            commit = Commit(arrivals=arrivals, changes=self.changes, disposal=self.disposal)
-            return store.commit(commit)
-
-        self.under_way = writer.begin(job)
+        """Gives it to the thread that writes."""
+        arrivals = [one.arrival for one in self.taken if one.decoded.lines]
+        commit = Commit(arrivals=arrivals, changes=self.changes, disposal=self.disposal)
+        self.under_way = writer.begin(partial(store.commit, commit))
         writer.begin(store.checkpoint_if_due)  # by itself: the loop has the next commit ready meanwhile
 
 

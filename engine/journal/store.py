@@ -214,7 +214,7 @@ class Store:
         for start, stop in _joined(arrivals):
             group, first = arrivals[start:stop], self._end
             body = encode(first, [arrival.piece for arrival in group])
-            count = sum(len(arrival.piece.lines) for arrival in group)
+            count = sum(arrival.piece.count for arrival in group)
             received = group[0].piece.received
             rows["chunks"].append((first, count, len(body), self._total, received))
             rows["ids"].append((first, sealed(b"".join([arrival.hashes for arrival in group]))))
@@ -373,7 +373,7 @@ def _joined(arrivals: Sequence[Arrival]) -> Iterator[tuple[int, int]]:
     """Runs of arrivals that fit a row."""
     start = size = 0
     for index, arrival in enumerate(arrivals):
-        added = sum(map(len, arrival.piece.lines)) + len(arrival.piece.lines)
+        added = len(arrival.piece.body) + 1
         if size and size + added > CHUNK_BYTES:
             yield start, index
             start, size = index, 0

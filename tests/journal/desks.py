@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.blob import joined
 from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.desk import Replay
 from doorstep.engine.journal.local_desk import LocalDesk
@@ -60,7 +60,7 @@ def changes(name: str, scan: int, *, dead: Sequence[DeadLetter] = (), **more: An
 
 def arrival(numbers: Sequence[int], received: float = NOW - 100) -> Arrival:
     hashes = array("I", [hash_of(f"m-{number}") for number in numbers]).tobytes()
-    return Arrival(Piece("shop", received, [line_of(number) for number in numbers]), hashes)
+    return Arrival(joined("shop", received, [line_of(number) for number in numbers]), hashes)
 
 
 class Bench:

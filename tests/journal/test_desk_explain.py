@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from doorstep.engine.journal import explaining
-from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.blob import joined
 from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.disposing import Disposal
 from doorstep.engine.journal.local_desk import LocalDesk
@@ -44,7 +44,7 @@ def line_of(number: int) -> bytes:
 
 def arrival(numbers: Sequence[int]) -> Arrival:
     hashes = array("I", [hash_of(f"m-{number}") for number in numbers]).tobytes()
-    return Arrival(Piece("shop", NOW, [line_of(number) for number in numbers]), hashes)
+    return Arrival(joined("shop", NOW, [line_of(number) for number in numbers]), hashes)
 
 
 def changes(name: str, scan: int, **more: Any) -> Changes:
@@ -191,7 +191,7 @@ async def test_an_id_that_came_twice_has_two_lives_the_newest_first(bench):
 async def test_an_id_that_never_came_has_none_even_if_its_hash_did(bench):
     lines = [b'{"type":"track","userId":"u","event":"Paid","messageId":"other"}']
     hashes = array("I", [hash_of("wanted")]).tobytes()
-    bench.commit(arrivals=[Arrival(Piece("shop", NOW, lines), hashes)])
+    bench.commit(arrivals=[Arrival(joined("shop", NOW, lines), hashes)])
     assert await bench.desk().explain("wanted") == []
 
 
@@ -200,13 +200,13 @@ async def test_a_hash_is_not_found_across_the_border_of_two(bench):
     hash_ = hash_of("x-1").to_bytes(4, "little")
     hashes = b"\0\0" + hash_ + b"\0\0"
     lines = [b'{"type":"page","userId":"u","messageId":"x-1"}', b'{"type":"page","userId":"u","messageId":"x-1"}']
-    bench.commit(arrivals=[Arrival(Piece("shop", NOW, lines), hashes)])
+    bench.commit(arrivals=[Arrival(joined("shop", NOW, lines), hashes)])
     assert await bench.desk().explain("x-1") == []
 
 
 async def test_an_event_without_an_id_goes_by_its_key(bench):
     lines = [b'{"type":"page","userId":"u"}']
-    bench.commit(changes("hook", 11), arrivals=[Arrival(Piece("shop", NOW, lines), bytes(4))])
+    bench.commit(changes("hook", 11), arrivals=[Arrival(joined("shop", NOW, lines), bytes(4))])
     (life,) = await bench.desk().explain(f"{bench.id}-11")
     assert (life.number, life.message_id, life.stories[0].state) == (11, None, "pending")
     assert await bench.desk().explain(f"{bench.id}-3") == []  # that one has an id, and goes by it
@@ -270,8 +270,8 @@ async def test_looking_through_a_million_ids_takes_a_fraction_of_a_second(bench)
     hashes = array("I", [hash_of(f"e-{number}") for number in range(500)]).tobytes()
     lines = [b'{"messageId":"e-%d"}' % number for number in range(500)]
     for _ in range(20):
-        bench.commit(arrivals=[Arrival(Piece("shop", NOW, [b"{}"] * 500), bytes(2000)) for _ in range(99)])
-    bench.commit(arrivals=[Arrival(Piece("shop", NOW, lines), hashes)])
+        bench.commit(arrivals=[Arrival(joined("shop", NOW, [b"{}"] * 500), bytes(2000)) for _ in range(99)])
+    bench.commit(arrivals=[Arrival(joined("shop", NOW, lines), hashes)])
     started = time.process_time()
     assert len(await bench.desk().explain("e-77")) == 1
     assert time.process_time() - started < 1.0

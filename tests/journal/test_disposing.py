@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 from doorstep.engine.errors import JournalFull
-from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.blob import joined
 from doorstep.engine.journal.commits import Arrival, Commit, StoredChunk
 from doorstep.engine.journal.committing import Limits
 from doorstep.engine.journal.disposing import Disposal
@@ -23,7 +23,7 @@ SAID = "a chunk is damaged and could not be deleted: it stays; `doorstep journal
 
 def arrival(count: int = 2) -> Arrival:
     """More than three pages: so its body is a chain of them."""
-    return Arrival(Piece("shop", 1000.0, [b"x" * 30_000] * count), bytes(4 * count))
+    return Arrival(joined("shop", 1000.0, [b"x" * 30_000] * count), bytes(4 * count))
 
 
 def due(floor: int = 10**6, before: float = 2000.0) -> Disposal:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from doorstep.engine.errors import ConfigError, JournalError
-from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.blob import joined
 from doorstep.engine.journal.checking import Checked, check
 from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.records import Changes, DeadLetter, ParkedEvent, Position, Standing
@@ -33,7 +33,7 @@ def line_of(number: int) -> bytes:
 
 def arrival(numbers: Sequence[int]) -> Arrival:
     hashes = array("I", [hash_of(f"m-{number}") for number in numbers]).tobytes()
-    return Arrival(Piece("shop", NOW, [line_of(number) for number in numbers]), hashes)
+    return Arrival(joined("shop", NOW, [line_of(number) for number in numbers]), hashes)
 
 
 def changes(name: str, scan: int, **more: Any) -> Changes:

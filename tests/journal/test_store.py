@@ -15,7 +15,7 @@ import pytest
 from doorstep.engine.errors import JournalFull
 from doorstep.engine.journal import standing
 from doorstep.engine.journal import store as store_module
-from doorstep.engine.journal.blob import Damaged, Piece
+from doorstep.engine.journal.blob import Damaged, Piece, joined
 from doorstep.engine.journal.commits import Arrival, Commit, StoredChunk
 from doorstep.engine.journal.disposing import Disposal
 from doorstep.engine.journal.queries import Queries, StoredPieces
@@ -39,7 +39,7 @@ STANDING = Standing(paused=True)
 
 def arrival(count: int = 1, *, size: int = 20, source: str = "shop", received: float = 1000.0) -> Arrival:
     lines = [b"x" * size] * count
-    return Arrival(Piece(source, received, lines), array("I", [hash_of(None)] * count).tobytes())
+    return Arrival(joined(source, received, lines), array("I", [hash_of(None)] * count).tobytes())
 
 
 def changes(name: str = "a", position: Position = POSITION, **more: Any) -> Changes:

@@ -13,7 +13,7 @@ import tempfile
 from array import array
 from pathlib import Path
 
-from doorstep.engine.journal.blob import Piece
+from doorstep.engine.journal.blob import joined
 from doorstep.engine.journal.commits import Arrival, Commit
 from doorstep.engine.journal.records import (
     Attempt,
@@ -35,7 +35,7 @@ TRIES = [Try(1700000010.0, "http_500", 500), Try(1700000020.0, "timeout")]
 def arrival(source: str, received: float, *numbers: int, digests: bytes = b"") -> Arrival:
     lines = [b'{"type":"track","userId":"u","event":"E","messageId":"m-%d"}' % number for number in numbers]
     hashes = array("I", [hash_of(f"m-{number}") for number in numbers])
-    return Arrival(Piece(source, received, lines), hashes.tobytes(), digests)
+    return Arrival(joined(source, received, lines), hashes.tobytes(), digests)
 
 
 def changes() -> Changes:
