@@ -46,8 +46,6 @@ LAST_S = 1.0
 """For connections and files to be closed once nothing is delivered any more."""
 STDOUT_LOOK_S = 0.25
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
-_ARENA_MAX = -8
-"""`M_ARENA_MAX` of glibc's `malloc.h`."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +80,6 @@ class Ended(msgspec.Struct, frozen=True):
 
 def run_on_loop(wanted: Wanted) -> Ended:
     """Runs it on the event loop that the configuration names. Raises ConfigError, with nothing started."""
-    _share_memory()
     if wanted.config.engine.backend == "trio":
         return anyio.run(run, wanted, backend="trio")
     return anyio.run(run, wanted, backend="asyncio", backend_options={"use_uvloop": True})
@@ -260,13 +257,6 @@ def _is_pipe(fd: int) -> bool:
         return stat.S_ISFIFO(os.fstat(fd).st_mode)
     except OSError:
         return False
-
-
-def _share_memory() -> None:
-    """One pool of memory for all threads: with one of its own, the journal's thread gives what it freed back to the system again and
-    again, a twentieth of what an event costs. Only before there are threads."""
-    with suppress(OSError, AttributeError):  # a libc that is not glibc
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def _tune_collector() -> None:
