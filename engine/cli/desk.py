@@ -5,6 +5,8 @@ options -> Place -> open_desk -> Desk -> what was asked -> stdout
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -142,9 +144,18 @@ def ask_engine(place: Place, question: Callable[[RemoteDesk], Awaitable[T]]) -> 
 
 
 def look_on(place: Place, question: Callable[[RemoteDesk], Awaitable[None]]) -> None:
-    """As `ask_engine`, for what goes on until the engine ends or somebody presses Ctrl-C: neither is an error, once it has begun."""
+    """As `ask_engine`, for what goes on until the engine ends or somebody presses Ctrl-C: neither is an error, once it has begun.
+
+    The loop listens to Ctrl-C itself. Python alone would not hear of one that comes as the loop falls asleep, until the next event.
+    """
+
+    async def until_interrupted(desk: RemoteDesk) -> None:
+        with anyio.CancelScope() as scope:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, scope.cancel)
+            await question(desk)
+
     with suppress(KeyboardInterrupt):
-        ask_engine(place, question)
+        ask_engine(place, until_interrupted)
 
 
 def _run(place: Place, main: Callable[[], Awaitable[T]]) -> T:

@@ -35,6 +35,8 @@ class DestinationFinish(Finish):
 class InsertFinish(Finish):
     """A handler returns the event, changed or not; None drops it. `on_batch` returns those that go on, in order."""
 
+    nothing = DROPPED
+
     def one(self, handler: Handler, returned: Any) -> Result:
         """See `Finish`."""
         return DROPPED if returned is None else _line(handler, returned)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
+from doorstep.engine.cli import desk
 from prometheus_client.parser import text_string_to_metric_families
 
 CONFIG = """
@@ -258,6 +262,26 @@ def test_looking_on_ends_with_ctrl_c_and_with_the_engine_and_neither_is_an_error
     engine.signal(signal.SIGTERM)
     assert engine.end()[0] == 0
     assert (other.end()[0], other.said) == (0, "the engine has ended\n")
+
+
+def test_ctrl_c_is_heard_even_as_the_loop_falls_asleep(tmp_path, monkeypatch):
+    """What comes between the last look at signals and the sleep is noticed by nothing but the loop's own wake-up."""
+
+    @asynccontextmanager
+    async def connected(folder):
+        yield None
+
+    async def question(_):
+        descriptor = signal.set_wakeup_fd(-1)
+        signal.set_wakeup_fd(descriptor)
+        assert descriptor != -1
+        os.kill(os.getpid(), signal.SIGINT)
+        await anyio.sleep(10)
+        pytest.fail("it was not heard")
+
+    monkeypatch.setattr(desk, "_connected", connected)
+    desk.look_on(desk.Place(folder=tmp_path), question)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.usefixtures("configured")
