@@ -74,4 +74,9 @@ class _Connection(asyncio.Protocol):
         if len(self._received) >= head + 4 + (int(length[1]) if length else 0):
             self._received.clear()
             response, after_s = self._answer()
-            asyncio.get_running_loop().call_later(after_s, self._transport.write, response)
+            asyncio.get_running_loop().call_later(after_s, self._write, response)
+
+    def _write(self, response: bytes) -> None:
+        """To who is still there: uvloop would tell of any other on stderr."""
+        if not self._transport.is_closing():
+            self._transport.write(response)
