@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import subprocess
+from typing import Any
+
+import uvloop
+from doorstep.engine.cli.demo.receivers import Receiver
 
 
 def test_the_demo_shows_three_receivers_and_that_a_dead_one_harms_nobody(doorstep_cli):
@@ -33,6 +38,24 @@ def test_the_demo_ends_quietly_when_nobody_reads_it_any_more(command, environmen
     assert done.stdout.startswith(b"the console: http://127.0.0.1:")
     assert b"Traceback" not in done.stderr
     assert b"Error" not in done.stderr
+
+
+def test_an_answer_to_who_has_gone_meanwhile_is_dropped():
+    failed: list[dict[str, Any]] = []
+
+    async def leave_early() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context))
+        receiver = Receiver(lambda: (b"HTTP/1.1 200 OK\r\n\r\n", 0.05))
+        await receiver.listen()
+        _, writer = await asyncio.open_connection("127.0.0.1", int(receiver.url.rstrip("/").rsplit(":")[-1]))
+        writer.write(b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(0.02)
+        writer.transport.abort()
+        await asyncio.sleep(0.1)
+        receiver.close()
+
+    uvloop.run(leave_early())
+    assert failed == []
 
 
 def test_a_signal_ends_the_demo_early_and_well(start):
