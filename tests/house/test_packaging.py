@@ -123,6 +123,10 @@ def test_the_sdist_holds_what_a_packager_needs_to_build_and_test_it(built: Built
     } <= set(built.sdist)
 
 
+def test_the_sdist_holds_no_records_of_runs(built: Built) -> None:
+    assert [name for name in built.sdist if name.startswith("bench/results/")] == [], "of one machine, and they grow"
+
+
 def test_neither_is_big(built: Built) -> None:
     assert sum(map(len, built.wheel.values())) < 2_200_000  # fourteen destinations are 0.3 MB of it
     assert sum(map(len, built.sdist.values())) < 6_000_000
