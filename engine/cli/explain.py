@@ -13,7 +13,7 @@ from .telling import as_json, moment
 _TEXTS = {
     "filtered": "filtered, it is not for this destination{because}",
     "parked": "waits for its next try at {due}{because}",
-    "dead": "given up, dead letter {letter_id}{because}",
+    "dead": "given up, {letters}{because}",
     "pending": "pending: it has not been delivered yet",
     "expired": "expired: it was given up for its age or for the size of the backlog, and is not delivered",
     "damaged": "damaged: its bytes are not what was written, and it is not delivered",
@@ -52,7 +52,7 @@ def _unheard(message_id: str) -> str:
 def _life(life: Life, asked: str, place: Place) -> str:
     where = f" from {life.source}" if life.source else ""
     lines = [
-        f"{life.message_id or asked}, event {life.number}",
+        f"{life.message_id or asked}, {f'event {life.number}' if life.number >= 0 else 'of another journal'}",
         f"  {moment(life.received)}  received{where}, and stored",
     ]
     for story in life.stories:
@@ -67,8 +67,12 @@ def _state(story: Story) -> str:
     """In a few words."""
     due = moment(story.due) if story.due is not None else ""
     text = _TEXTS.get(story.state, story.state)
-    told = text.format(because=f": {story.reason}" if story.reason else "", due=due, letter_id=story.letter_id)
+    told = text.format(because=f": {story.reason}" if story.reason else "", due=due, letters=_letters(story.letter_ids))
     return f"{told} (settings {story.version})" if story.version else told
+
+
+def _letters(ids: list[int]) -> str:
+    return f"dead letter{'s' * (len(ids) > 1)} {', '.join(map(str, ids))}"
 
 
 def _happened(story: Story) -> list[str]:

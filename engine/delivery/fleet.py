@@ -226,6 +226,8 @@ class Fleet:
         with anyio.move_on_after(deadline_s):
             while self._running:
                 await self._stopped.wait()
+        for state in self._states():
+            state.keep_progress()
 
     async def leftovers(self) -> dict[str, list[Envelope]]:
         """Per destination, everything without a final outcome, in order. For after `stop`."""

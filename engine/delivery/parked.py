@@ -97,17 +97,17 @@ class ParkedEvents:
     def take_due(
         self, now: float, max_events: int = 1, max_bytes: int = 0, key: Callable[[Parked], Hashable] = lambda _: None
     ) -> list[Parked]:
-        """The one that is due longest; if it is sent anew, others such that are due with it, by number. Empty if none is due.
+        """The one that is due longest; if it did not fail by itself, others such that are due with it, by number. Empty if none is due.
 
         What is taken has one `key`.
         """
         taken = self._take(now)
-        if not taken or taken[0].replay is None or taken[0].attempts:
+        if not taken or taken[0].attempts:
             return taken
         size, shared = len(taken[0].envelope.line), key(taken[0])
         while len(taken) < max_events and size < max_bytes and self._heap:
             following = self._heap[0][2]
-            if following.replay is None or following.attempts or key(following) != shared:
+            if following.attempts or key(following) != shared:
                 break
             if not (one := self._take(now)):
                 break

@@ -67,11 +67,11 @@ def conclude(
 
 
 def _judge(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, verdict: Verdict, now: float) -> None:
-    _observe(state, work, verdict, now)
+    status = _observe(state, work, verdict, now)
     if not isinstance(verdict, Failure) or verdict.sent:
         state.counters.count_attempt(work.batch.action, again=work.attempted)
         work.attempted = True
-    _note(state, work, verdict)
+    _note(state, work, verdict, status)
     if isinstance(verdict, Failure):
         _fail(state, work, permit, breaker, verdict, now)
         return
@@ -84,9 +84,9 @@ def _judge(state: DestinationState, work: Work, permit: Permit, breaker: Breaker
         _outcomes(state, work, work.batch.envelopes, verdict, now)
 
 
-def _observe(state: DestinationState, work: Work, verdict: Verdict, now: float) -> None:
-    """For the delivery log, and what is measured once an attempt."""
-    state.attempts.ended(
+def _observe(state: DestinationState, work: Work, verdict: Verdict, now: float) -> int | None:
+    """For the delivery log, and what is measured once an attempt. Returns the status of the answer, if there was one."""
+    return state.attempts.ended(
         work.batch,
         verdict,
         began=work.began,
@@ -110,19 +110,25 @@ def _record(breaker: Breaker, permit: Permit, work: Work, verdict: Delivered | l
         breaker.record(permit, is_sound, now, repeat=work.tries > 0)
 
 
-def _note(state: DestinationState, work: Work, verdict: Verdict) -> None:
+def _note(state: DestinationState, work: Work, verdict: Verdict, status: int | None) -> None:
     """For explain, and in the history of the events: what this attempt came to."""
     envelopes = work.batch.envelopes
     if isinstance(verdict, Delivered):
-        _tried(state, work, "delivered", envelopes)
+        _tried(state, work, "delivered", envelopes, status=status)
     elif isinstance(verdict, Failure):
         work.history = joined(work.history, Try(state.clock.utc(), verdict.reason, verdict.status))
         _tried(state, work, "failed", envelopes, verdict.reason, verdict.status)
     else:
-        _note_each(state, work, envelopes, verdict)
+        _note_each(state, work, envelopes, verdict, status)
 
 
-def _note_each(state: DestinationState, work: Work, envelopes: Sequence[Envelope], outcomes: Sequence[Outcome]) -> None:
+def _note_each(
+    state: DestinationState,
+    work: Work,
+    envelopes: Sequence[Envelope],
+    outcomes: Sequence[Outcome],
+    status: int | None = None,
+) -> None:
     alike: dict[tuple[Result, str], list[Envelope]] = {}
     for envelope, outcome in zip(envelopes, outcomes, strict=True):
         if isinstance(outcome, Untried):
@@ -130,7 +136,7 @@ def _note_each(state: DestinationState, work: Work, envelopes: Sequence[Envelope
         reason = "" if isinstance(outcome, Delivered) else outcome.reason
         alike.setdefault((_RESULTS[type(outcome)], reason), []).append(envelope)
     for (result, reason), those in alike.items():
-        _tried(state, work, result, those, reason)
+        _tried(state, work, result, those, reason, status)
 
 
 def _tried(

@@ -213,9 +213,11 @@ class DestinationState:
     def take_in_again(self, chunk: Chunk, now: float) -> None:
         """The same for a chunk that was taken in an earlier life of the process: some of its events are settled."""
         unsettled = self.cursor.reopen(chunk)
-        self._sort(Chunk(unsettled[0].number, unsettled, chunk.size_bytes), now)
+        self._sort(Chunk(unsettled[0].number, unsettled, chunk.size_bytes), now, again=True)
 
-    def _sort(self, chunk: Chunk, now: float) -> None:
+    def _sort(self, chunk: Chunk, now: float, *, again: bool = False) -> None:
+        """`again`: it was sorted under settings that may have been others, and some of it may have been tried: so what is filtered now is
+        noted for explain, which knows of the others by the settings."""
         chunk = self._without_culprit(chunk, now)
         envelopes, reasons = chunk.envelopes, self.scan(chunk)
         if reasons is None:
@@ -224,6 +226,9 @@ class DestinationState:
         self.window.add(list(compress(envelopes, map(not_, reasons))), now)
         for reason in set(filter(None, reasons)):
             self.counters.count_filtered(reason, reasons.count(reason))
+            if again:
+                those = [envelope for envelope, why in zip(envelopes, reasons, strict=True) if why == reason]
+                self.account.tried("filtered", those, began=now, reason=reason)
         self.settle(list(compress(envelopes, reasons)), now)
 
     def _without_culprit(self, chunk: Chunk, now: float) -> Chunk:
@@ -344,6 +349,19 @@ class DestinationState:
             replay=parked.replay,
             actions=parked.left.actions if parked.left else [],
         )
+
+    def keep_progress(self) -> None:
+        """At the end: an event with some of its actions behind it is parked with the others, or the next life would do all of them.
+
+        Of one that is being sent nobody knows.
+        """
+        now = self.clock.monotonic()
+        sent = {envelope.number for work in self.in_hand for envelope in work.batch.envelopes}
+        for envelope in self.cursor.unsettled():
+            left = self.ways.begun(envelope) if envelope.number not in sent else None
+            if left is not None:
+                self.settle([envelope], now)
+                self.park(Parked(envelope, since=now, down_s=self.down_s(now), left=left), now, 0.0)
 
     def drop_left(self) -> int:
         """Counts everything without a final outcome as dropped, and forgets it. Returns how many."""

@@ -153,6 +153,11 @@ class Ways:
         self._prepared.pop(envelope.number, None)
         return self._left.pop(envelope.number, None) or Left([action] if action else [])
 
+    def begun(self, envelope: Envelope) -> Left | None:
+        """What is left of an event that came to an end in some of its actions; None of any other."""
+        left = self._left.get(envelope.number)
+        return self._left.pop(envelope.number) if left and left.end else None
+
     def forget(self) -> None:
         """Nothing is left of anything."""
         self._left.clear()

@@ -58,7 +58,10 @@ class DiskAccount:
 
     def envelope(self, parked: ParkedEvent) -> Envelope:
         """See `Account`."""
-        return self._log.restored(parked.number, [parked.line], self._log.receipt(parked.source, parked.received))[0]
+        receipt = self._log.receipt(parked.source, parked.received)
+        if parked.origin:
+            receipt = msgspec.structs.replace(receipt, origin=parked.origin)
+        return self._log.restored(parked.number, [parked.line], receipt)[0]
 
     async def backlog_since(self) -> float | None:
         """See `Account`."""
@@ -114,6 +117,7 @@ class DiskAccount:
             tries=tries,
             replay=replay,
             actions=list(actions),
+            origin=envelope.receipt.origin,
         )
         self._log.note(self)
 
@@ -158,6 +162,7 @@ class DiskAccount:
             mapping=mapping,
             first_at=tries[0].at if tries else now,
             last_at=now,
+            origin=envelope.origin,
         )
         self._dead.append(letter)
         self._log.note(self)
@@ -178,7 +183,7 @@ class DiskAccount:
         at = self._log.utc_of(began)
         took_ms = max(0, round((self._log.utc_of(None) - at) * 1000))
         ranges = ranges_of([envelope.number for envelope in envelopes])
-        key = (result, reason, status, tries, action, mapping)
+        key = (result, reason, status, tries, action, mapping, 0.0 if result == "delivered" else at)
         attempt = self._attempts.get(key)
         if attempt is None:
             self._attempts[key] = Attempt(at, took_ms, result, reason, status, tries, ranges, action, mapping)

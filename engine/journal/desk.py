@@ -76,7 +76,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Of a parked event or a dead letter: its own history."""
     due: float | None = None
     """When a parked one is tried again."""
-    letter_id: int | None = None
+    letter_ids: list[int] = []
+    """Its dead letters, the newest last: one for each action that gave it up."""
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):

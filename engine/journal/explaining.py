@@ -46,12 +46,17 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     destination: str
     position: Position | None
     parked: ParkedEvent | None
-    letter: DeadLetter | None
+    letters: list[DeadLetter]
+    """In order of id; several if actions gave it up one by one."""
     gap: Gap | None
     attempts: list[Attempt]
     version: str
     began: int | None
     """The number from which the destination is known; None if that is not known."""
+
+
+_ENDS = ("delivered", "filtered")
+"""Attempts that nothing follows, at a destination or in an action."""
 
 
 class _Ident(msgspec.Struct):
@@ -141,7 +146,8 @@ def held(connection: apsw.Connection, number: int) -> Seen | None:
 
 
 def copies(connection: apsw.Connection, message_id: str, after: int) -> tuple[list[Seen], int | None]:
-    """Dead letters with this id, whose chunk may be gone, a slice of the table at a time; and where to go on, None at the end."""
+    """Dead letters with this id (without one: this key), whose chunk may be gone, a slice of the table at a time; and where to go on, None
+    at the end."""
     edge = first_row(connection, "SELECT id FROM dead WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", after, SLICE_ROWS - 1)
     rows = all_rows(
         connection,
@@ -150,7 +156,7 @@ def copies(connection: apsw.Connection, message_id: str, after: int) -> tuple[li
         edge[0] if edge else 2**63 - 1,
         message_id.encode("utf-8", "surrogatepass"),
     )
-    letters = [letter for letter in letters_of(rows) if letter.message_id == message_id]
+    letters = [letter for letter in letters_of(rows) if message_id == (letter.message_id or letter.origin)]
     found = [Seen(letter.number, letter.source, letter.received, letter.line, False) for letter in letters]
     return found, edge[0] if edge else None
 
@@ -170,7 +176,7 @@ def parked_copies(
     found = [
         Seen(event.number, event.source, event.received, event.line, False)
         for event in parked
-        if message_id_of(event.line) == message_id
+        if message_id == (message_id_of(event.line) or event.origin)
     ]
     return found, rows[-1][:2] if len(rows) == SLICE_ROWS else None
 
@@ -185,7 +191,9 @@ def traces_of(connection: apsw.Connection, number: int) -> list[Traces]:
         for name, row in all_rows(connection, "SELECT name, row FROM accounts")
     }
     rows = all_rows(connection, "SELECT id, row FROM dead WHERE number = ? ORDER BY id", number)
-    letters = {letter.destination: letter for letter in letters_of(rows)}
+    letters: dict[str, list[DeadLetter]] = {}
+    for letter in letters_of(rows):
+        letters.setdefault(letter.destination, []).append(letter)
     attempts = _attempts(connection, number)
     names = sorted({*positions, *letters, *attempts})
     return [
@@ -193,7 +201,7 @@ def traces_of(connection: apsw.Connection, number: int) -> list[Traces]:
             destination=name,
             position=positions.get(name),
             parked=_parked(connection, name, number),
-            letter=letters.get(name),
+            letters=letters.get(name, []),
             gap=_gap(connection, name, number),
             attempts=attempts.get(name, []),
             version=_version(connection, name, number),
@@ -283,22 +291,36 @@ def life_of(seen: Seen, message_id: str | None, traces: list[Traces], why: Calla
 
 def story_of(seen: Seen, traces: Traces, why: Callable[[str, str], str | None]) -> Story:
     """What became of an event at one destination: the first of these that is known."""
-    name, attempts, letter, parked = traces.destination, traces.attempts, traces.letter, traces.parked
-    last = next((one for one in reversed(attempts) if one.result in ("delivered", "filtered")), None)
-    told = Story(destination=name, state="unknown", version=traces.version, attempts=attempts)
+    name, attempts, parked = traces.destination, traces.attempts, traces.parked
+    letter = traces.letters[-1] if traces.letters else None
+    last = next((one for one in reversed(attempts) if one.result in _ENDS), None)
+    told = Story(
+        destination=name,
+        state="unknown",
+        version=traces.version,
+        attempts=attempts,
+        letter_ids=[one.id for one in traces.letters],
+    )
     if parked is not None:
         reason = parked.tries[-1].reason if parked.tries else ""
         return _told(told, state="parked", reason=reason, tries=parked.tries, due=parked.due)
     if letter is not None and (last is None or last.at <= letter.last_at or last.action != (letter.action or "")):
         version = letter.version or traces.version
-        return _told(told, "dead", letter.reason, version=version, tries=letter.tries, letter_id=letter.id)
+        return _told(told, "dead", letter.reason, version=version, tries=letter.tries)
     if last is not None and last.action and traces.position and not traces.position.is_settled(seen.number):
         return _told(told, "pending")  # one action is done, another has its turn yet
+    if last is not None and last.action and not all(result in _ENDS for result in _by_action(attempts).values()):
+        return told  # the letter of an action is gone
     if last is not None:
-        return _told(told, last.result, last.reason, letter_id=letter.id if letter else None)
+        return _told(told, last.result, last.reason)
     if traces.gap is not None:
         return _told(told, traces.gap.reason)
     return _untold(seen, traces, told, why)
+
+
+def _by_action(attempts: Sequence[Attempt]) -> dict[str, str]:
+    """What the last attempt of each came to."""
+    return {attempt.action: attempt.result for attempt in attempts if attempt.action}
 
 
 def _untold(seen: Seen, traces: Traces, told: Story, why: Callable[[str, str], str | None]) -> Story:

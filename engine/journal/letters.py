@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from math import inf
+from math import inf, nextafter
 from typing import Any
 
 import apsw
@@ -23,6 +23,9 @@ _log = logging.getLogger("doorstep.journal")
 
 COUNTED_AT_ONCE = 20_000
 """Entries of an index: 20 ms."""
+
+STRANGERS = 2**40
+"""Events of other journals are numbered from minus this on: before all others, and settled by any cursor."""
 
 Row = tuple[int, bytes]
 
@@ -138,15 +141,64 @@ def count_some(connection: apsw.Connection, condition: Condition, key: Key, tall
 # Writing -------------------------------------------------------------------------------------------------------------
 
 
-def add(connection: apsw.Connection, letters: Sequence[DeadLetter]) -> int:
-    """Letters that are not there yet get ids of their own. Returns how many those were."""
-    before = connection.total_changes()
-    for one in letters:
-        values = (one.destination, one.number, one.reason, one.last_at, packed(msgspec.structs.replace(one, id=0)))
-        connection.execute(
-            "INSERT OR IGNORE INTO dead(destination, number, reason, at, row) VALUES(?, ?, ?, ?, ?)", values
+def insert(connection: apsw.Connection, one: DeadLetter) -> bool:
+    """Unless there is one of that event, destination and moment. Whether there was none."""
+    values = (one.destination, one.number, one.reason, one.last_at, packed(msgspec.structs.replace(one, id=0)))
+    connection.execute("INSERT OR IGNORE INTO dead(destination, number, reason, at, row) VALUES(?, ?, ?, ?, ?)", values)
+    return bool(connection.changes())
+
+
+def bury(connection: apsw.Connection, one: DeadLetter) -> None:
+    """Writes a new one, unless it was written by a commit whose end was not heard of. Two actions of one event may give it up at the same
+    moment: then the second one's is put a little later."""
+    while not insert(connection, one):
+        row = first_row(
+            connection,
+            "SELECT id, row FROM dead WHERE number = ? AND destination = ? AND at = ?",
+            one.number,
+            one.destination,
+            one.last_at,
         )
-    return connection.total_changes() - before
+        if any(there.action == one.action for there in letters_of([row])):
+            return
+        one = msgspec.structs.replace(one, last_at=nextafter(one.last_at, inf))
+
+
+def add(connection: apsw.Connection, letters: Sequence[DeadLetter]) -> int:
+    """Letters that are not there yet get ids of their own. Returns how many those were.
+
+    One of another journal gets a number of its own, too: the one that it had there is another event's here.
+    """
+    (here,) = first_row(connection, "SELECT id FROM journal")
+    added = 0
+    for one in letters:
+        if one.origin == f"{here}-{one.number}":
+            added += insert(connection, one)
+        elif not _is_there(connection, one):
+            added += insert(connection, msgspec.structs.replace(one, number=_makeshift(connection)))
+    return added
+
+
+def _is_there(connection: apsw.Connection, stranger: DeadLetter) -> bool:
+    """Whether it was brought in before."""
+    rows = all_rows(
+        connection,
+        "SELECT id, row FROM dead WHERE destination = ? AND reason = ? AND at = ?",
+        stranger.destination,
+        stranger.reason,
+        stranger.last_at,
+    )
+    return any(_identity(one) == _identity(stranger) for one in letters_of(rows))
+
+
+def _identity(letter: DeadLetter) -> tuple[str, str | None, bytes]:
+    return letter.origin, letter.action, letter.line
+
+
+def _makeshift(connection: apsw.Connection) -> int:
+    """A number that no event has or had, for the letter that is inserted next: made of its id, which is never given again."""
+    given = first_row(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'dead'")
+    return (given[0] if given else 0) + 1 - STRANGERS
 
 
 def patch(connection: apsw.Connection, id_: int, patched: DeadLetter) -> None:

@@ -104,6 +104,8 @@ class ParkedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The replay that it is sent for; None for an event on its first way."""
     actions: list[str] = []
     """Those that it has still to go through; empty: all that want it when it is sent."""
+    origin: str = ""
+    """Of one that another journal numbered: `DeadLetter.origin`."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +114,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     id: int = 0
     """Given by the store."""
     destination: str
-    number: Natural
+    number: Annotated[int, msgspec.Meta(gt=-(2**53), lt=2**53)]
+    """Below 0: it came from another journal, where its number was what `origin` says."""
     message_id: str | None
     type: str | None
     event: str | None
@@ -134,13 +137,15 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     first_at: Moment
     """Of the first failure."""
     last_at: Moment
+    origin: str = ""
+    """The id of the journal that accepted the event, and its number there."""
 
 
 Result: TypeAlias = Literal["delivered", "filtered", "retry", "rejected", "failed", "parked", "dead", "split"]
 
 
 class Attempt(msgspec.Struct, array_like=True):
-    """What became of some events of one destination in one attempt; equal ones of one commit are joined."""
+    """What became of some events of one destination in one attempt; successes of one commit that are equal are joined."""
 
     at: float
     took_ms: int

@@ -18,7 +18,7 @@ import msgspec
 
 from .blob import HEADER_BYTES, Damaged, Piece, decode, header_of
 from .desk import Replay
-from .letters import Condition, end_of, letters_of
+from .letters import STRANGERS, Condition, end_of, letters_of
 from .records import DeadLetter, ParkedEvent
 from .rows import SLICE_BYTES, SLICE_ROWS, Matches, all_rows, first_row
 from .sealing import packed, unpacked
@@ -70,7 +70,9 @@ def bounded(connection: apsw.Connection, replay: Replay) -> Replay:
     """A new job: from the beginning to what is there now. What the destination has not scanned yet comes by itself."""
     if replay.kind == "dead":
         query = msgspec.structs.replace(replay.query, destination=replay.destination)
-        return msgspec.structs.replace(replay, query=query, id=0, position=0, moved=0, until=end_of(connection))
+        return msgspec.structs.replace(
+            replay, query=query, id=0, position=-STRANGERS, moved=0, until=end_of(connection)
+        )
     end, position = journal_end(connection), position_of(connection, replay.destination)
     until = min(end, position.scan) if position else end
     return msgspec.structs.replace(replay, id=0, position=1, moved=0, until=until)
@@ -145,14 +147,18 @@ def next_letters(
 
 
 def move_letters(connection: apsw.Connection, job: Replay, letters: Letters, dues: Sequence[float]) -> Moved:
-    """They are parked and no dead letters any more. One whose number is another event's stays what it is."""
+    """They are parked and no dead letters any more. One whose event is under way for another action stays: it can be sent again
+    afterwards."""
     current = _current(connection, job.id)
     if current is None or current.position != job.position:
         return Moved(current, [])
+    position = position_of(connection, job.destination)
     parked: dict[int, ParkedEvent] = {}
     for letter, due in zip(letters.letters, dues, strict=True):
         if first_row(connection, "SELECT 1 FROM dead WHERE id = ?", letter.id) is None:
             continue  # purged meanwhile
+        if position is not None and not position.is_settled(letter.number):
+            continue  # on its first way yet
         row = ParkedEvent(
             number=letter.number,
             line=letter.line,
@@ -162,14 +168,15 @@ def move_letters(connection: apsw.Connection, job: Replay, letters: Letters, due
             tries=letter.tries,
             replay=job.id,
             actions=[letter.action] if letter.action else [],
+            origin=letter.origin if letter.number < 0 else "",
         )
         if _park(connection, job.destination, row):
             parked[row.number] = row
         elif not (there := _parked(connection, job.destination, row.number)) or there.line != row.line:
-            continue  # imported from another journal, where this number was another event's
+            continue  # mended since it was sent again, or damaged
         elif there.actions and not set(row.actions) <= set(there.actions):
             if row.number not in parked:
-                continue  # under way for another action: it can be sent again afterwards
+                continue  # parked for another action
             parked[row.number] = both = msgspec.structs.replace(there, actions=[*there.actions, *row.actions])
             _repark(connection, job.destination, both)
         connection.execute("DELETE FROM dead WHERE id = ?", (letter.id,))

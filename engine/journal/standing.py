@@ -10,6 +10,7 @@ import msgspec
 
 from .blob import Damaged
 from .desk import DestinationRow
+from .letters import STRANGERS
 from .records import Gap, ParkedEvent, Position, Standing
 from .rows import SLICE_BYTES, SLICE_ROWS, all_rows, first_row
 from .sealing import packed, unpacked
@@ -35,11 +36,12 @@ def names(connection: apsw.Connection) -> list[str]:
 def parked(
     connection: apsw.Connection, destination: str, after: int, limit: int
 ) -> tuple[list[ParkedEvent], int | None]:
-    """By number, some after `after`; and where to go on, None at the end. A damaged row hides no other: it was named at the start."""
+    """By number, some after `after` (0: from the beginning); and where to go on, None at the end. A damaged row hides no other: it was
+    named at the start."""
     found: list[ParkedEvent] = []
     read = 0
     statement = "SELECT number, row FROM parked WHERE destination = ? AND number > ? ORDER BY number LIMIT ?"
-    rows = connection.execute(statement, (destination, after, min(limit, SLICE_ROWS)))
+    rows = connection.execute(statement, (destination, after or -STRANGERS, min(limit, SLICE_ROWS)))
     last = None
     for number, row in rows:
         last = number

@@ -25,6 +25,7 @@ from .blob import Damaged, encode
 from .commits import Arrival, Commit, Committed, Found, Opened, StoredChunk
 from .disposing import Disposal, Disposed, Disposer, Undeletable
 from .folder import Folder
+from .letters import bury
 from .records import Attempt, Changes, Gap, ParkedEvent, Position, Standing, Waiting
 from .schema import CHECKPOINT_PAGES, PAGE_BYTES, open_writer
 from .sealing import integer, packed, sealed, text, unpacked
@@ -245,8 +246,7 @@ class Store:
             else:
                 run("INSERT OR REPLACE INTO parked VALUES(?, ?, ?)", (name, number, packed(parked)))
         for letter in changes.dead:
-            values = (name, letter.number, letter.reason, letter.last_at, packed(letter))
-            run("INSERT OR IGNORE INTO dead(destination, number, reason, at, row) VALUES(?, ?, ?, ?, ?)", values)
+            bury(self._connection, letter)
         for low, high, attempts in _rows_of(changes.attempts):
             run(
                 "INSERT INTO attempts(destination, low, high, row) VALUES(?, ?, ?, ?)",

@@ -20,6 +20,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     """Monotonic seconds: for latencies inside this run only."""
     log_id: str = ""
     """The id of the log that numbered them; part of the key of an event without `messageId`."""
+    origin: str = ""
+    """Of one event that another log numbered: that log's id, and its number there. Its number here is a makeshift."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -35,7 +37,12 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     @property
     def key(self) -> str:
         """The idempotency key: `messageId`, else log id and number. Never the content: equal events are legal."""
-        return self.event.messageId or f"{self.receipt.log_id}-{self.number}"
+        return self.event.messageId or self.origin
+
+    @property
+    def origin(self) -> str:
+        """The log that first numbered it, and its number there."""
+        return self.receipt.origin or f"{self.receipt.log_id}-{self.number}"
 
 
 class Chunk(msgspec.Struct, frozen=True):

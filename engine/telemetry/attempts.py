@@ -157,8 +157,11 @@ class Attempts:
         utc: float,
         tries: int,
         again: bool = False,
-    ) -> None:
-        """The attempt at `batch` that began at `began` (monotonic, as `now`) came to this. `again`: it repeated an earlier one."""
+    ) -> int | None:
+        """The attempt at `batch` that began at `began` (monotonic, as `now`) came to this. `again`: it repeated an earlier one.
+
+        Returns the status that the receiver answered with last.
+        """
         exchange = self._exchange_of(batch)
         result, reason, status, delivered, bad = _read(batch, verdict)
         entry = Entry(
@@ -190,6 +193,7 @@ class Attempts:
             self._latest = getattr(last.event, "timestamp", None), last.receipt.received, utc
             if now >= self._sample_at:
                 self._sample(now)
+        return exchange.response.status if exchange and exchange.response else status
 
     def lost(self, batch: Batch) -> None:
         """It was no attempt, or was cut short, or the actor died of it."""

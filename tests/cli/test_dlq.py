@@ -92,7 +92,7 @@ def test_lines_that_are_no_letters_are_named_and_the_others_taken(invoke, tmp_pa
 @pytest.mark.parametrize(
     ("field", "odd"),
     [
-        ("number", -1),
+        ("number", -(2**60)),
         ("number", 99_999_999_999_999_999_999),
         ("status", 99_999_999_999_999_999_999),
         ("received", -1),

@@ -76,6 +76,12 @@ class Both(ActionDestination[Settings]):
     presets = {"send": Preset(Send), "tell": Preset(Tell)}
 
 
+class Turned(Both):
+    """The other way round."""
+
+    presets = {"tell": Preset(Tell), "send": Preset(Send)}
+
+
 def both(**written: ActionSettings) -> ActionDestination[Any]:
     made = equipped(Both, Settings(), written)
     assert isinstance(made, ActionDestination)
@@ -398,6 +404,50 @@ async def test_a_parked_event_goes_on_after_a_restart_with_the_actions_it_has_le
                     await anyio.sleep(7200)
                     assert (vendor.seen["tell", 7], vendor.seen["send", 7]) == (1, 1)
                     assert w.statistics("v").delivered == 1
+
+
+@pytest.mark.parametrize("in_hand", [False, True])
+async def test_a_clean_restart_does_no_action_a_second_time(
+    world: Any, receiver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_hand: bool
+) -> None:
+    """Of events that wait at the destination, with one action behind them. Of those being sent when the time is over nobody knows."""
+    monkeypatch.setattr(folder, "BALLAST_BYTES", 4096)
+    vendor = Vendor(receiver, lambda path, ids, now: 503 if path == "send" and life == 0 else 200)
+    for life in range(2):
+        async with world() as w:
+            w.clock = w.fleet._clock = Clock(utc=lambda: anyio.current_time() + 1.7e9)
+            opening = open_disk_log(
+                tmp_path / "data", on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
+            )
+            async with opening as log:
+                w.log = log
+                turned = equipped(Turned, Settings(), {})
+                assert isinstance(turned, ActionDestination)
+                plan(w, vendor, turned)
+                w.reconcile()
+                if life == 0:
+                    await w.feed(25)
+                    await anyio.sleep(20)
+                    assert vendor.seen == {("tell", n): 1 for n in range(1, 26)}
+                    if in_hand:
+                        await until_sending(w)
+                    await w.fleet.stop(0 if in_hand else 5)
+                    w.assert_sums()
+                else:
+                    assert w.statistics("v").pending_before == 25
+                    await anyio.sleep(60)
+                    assert w.statistics("v").delivered == 25
+    assert {n: times for (path, n), times in vendor.seen.items() if path == "send"} == dict.fromkeys(range(1, 26), 1)
+    twice = [n for (path, n), times in vendor.seen.items() if path == "tell" and times > 1]
+    assert len(twice) <= (10 if in_hand else 0)
+    if not in_hand:
+        largest = max(len(ids) for path, ids, status in vendor.requests if path == "send" and status == 200)
+        assert largest == 10, "they go in batches, as on their first way"
+
+
+async def until_sending(w: Any) -> None:
+    while not w.fleet.state_of("v").in_hand:
+        await anyio.sleep(0.0005)
 
 
 # The little book of what is left -------------------------------------------------------------------------------------

@@ -20,8 +20,13 @@ from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import cursor
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal.local_desk import LocalDesk
+from doorstep.engine.journal.queries import Queries
+from doorstep.engine.journal.storage import OnTheSpot
+from doorstep.engine.journal.store import Store
 from doorstep.engine.policy.retry import INLINE_CAP_S, RetrySettings
 from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.routing import Route, compile_fql
 from doorstep.engine.settings import Duration
 from doorstep.engine.telemetry import IntakeCounters
 
@@ -102,6 +107,35 @@ async def test_a_clean_restart_goes_on_exactly_where_it_stopped(life: Any, recei
         await w.fleet.drain(3600)
     seen += hook.seen
     assert seen == Counter(range(1, 2001))
+
+
+async def test_what_was_tried_and_is_filtered_by_the_settings_of_a_later_life_is_explained(
+    life: Any, receiver: Any, tmp_path: Path
+) -> None:
+    async with life() as w:
+        w.plan("a", receiver(lambda ids, now: 503))
+        w.reconcile()
+        await w.feed(3)
+        await anyio.sleep(5)
+    async with life(fed=3) as w:
+        hook = receiver()
+        route = Route(name="a", integration="Hook", trigger=compile_fql("messageId = 'm-2'"))
+        w.plan("a", hook, version="2", route=route)
+        w.reconcile()
+        await w.fleet.drain(60)
+    assert hook.seen == {2: 1}
+    assert [await told(tmp_path / "data", f"m-{n}") for n in (1, 2)] == [("filtered", "trigger"), ("delivered", "")]
+
+
+async def told(folder: Path, message_id: str) -> tuple[str, str]:
+    """What explain says of the event, when nobody runs."""
+    store, queries, worker = Store(folder), Queries(folder), OnTheSpot()
+    store.opened()
+    desk = LocalDesk(store, queries, worker, worker, utc=lambda: 1.7e9)
+    (found,) = await desk.explain(message_id)
+    queries.close()
+    store.close(clean=True)
+    return found.stories[0].state, found.stories[0].reason
 
 
 async def test_after_a_crash_everything_arrives_and_at_most_a_moments_worth_twice(

@@ -69,7 +69,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.now = NOW
         self.store = Store(folder)
-        self.store.opened()
+        self.id = self.store.opened().id
         self.queries = Queries(folder)
         worker = OnTheSpot()
         self.desk = LocalDesk(self.store, self.queries, worker, worker, utc=lambda: self.now)

@@ -8,7 +8,7 @@ from doorstep.engine.errors import FqlError
 from doorstep.engine.journal.desk import LetterQuery, Replay
 from doorstep.engine.journal.letters import SLICE_ROWS
 from doorstep.engine.journal.local_desk import LocalDesk
-from doorstep.engine.journal.records import ParkedEvent
+from doorstep.engine.journal.records import ParkedEvent, Position, open_chunk
 from doorstep.engine.journal.storage import OnTheSpot
 
 from .desks import NOW, arrival, changes, filled, letter_of, line_of, opened, run_out
@@ -84,10 +84,51 @@ async def test_one_letter_is_shown_whole_or_said_not_to_be_there(bench):
 
 
 async def test_letters_that_are_brought_in_twice_are_there_once(bench):
-    letters = [letter_of(number) for number in range(1, 1101)]
+    letters = [letter_of(number, origin=f"{bench.id}-{number}") for number in range(1, 1101)]
     assert await bench.desk.add(letters[:600]) == 600
     assert await bench.desk.add(letters) == 500
     assert [one.number for one in await bench.desk.letters(LetterQuery(), limit=2000)] == list(range(1, 1101))
+
+
+async def test_letters_of_another_journal_never_have_the_number_of_an_event_that_is_here(bench):
+    """Every journal begins at 1. With the number of another event, what waits of that one would be forgotten with what is sent of this."""
+    bench.commit(changes("hook", 9, dead=[letter_of(2, origin=f"{bench.id}-2")]))
+    theirs = [letter_of(number, origin=f"0a-{number}") for number in (2, 3)]
+    again = letter_of(2, "hook", action="other", origin="0a-2")
+    assert await bench.desk.add(theirs) == 2
+    assert await bench.desk.add([*theirs, again]) == 1
+    found = await bench.desk.letters(LetterQuery())
+    assert [(one.number, one.origin) for one in found] == [
+        (2, f"{bench.id}-2"),
+        (2 - 2**40, "0a-2"),
+        (3 - 2**40, "0a-3"),
+        (4 - 2**40, "0a-2"),
+    ]
+    await bench.desk.replay(Replay(destination="hook", kind="dead"))
+    sent = await run_out(bench.desk)
+    assert [(parked.number, parked.origin) for parked in sent] == [
+        (2 - 2**40, "0a-2"),
+        (3 - 2**40, "0a-3"),
+        (4 - 2**40, "0a-2"),
+        (2, ""),
+    ]
+    assert await bench.desk.parked("hook") == sent
+
+
+async def test_a_number_is_never_given_twice_to_letters_of_other_journals(bench):
+    await bench.desk.add([letter_of(1, origin="0a-1")])
+    await bench.desk.purge(LetterQuery())
+    await bench.desk.add([letter_of(1, origin="0b-1")])
+    assert [one.number for one in await bench.desk.letters(LetterQuery())] == [2 - 2**40]
+
+
+async def test_a_letter_whose_event_is_on_its_first_way_yet_stays_a_letter(bench):
+    """Another action has its turn: were the event parked for this one, one of them would be forgotten."""
+    position = Position(9, (open_chunk(1, bytearray([1, 0, 1, 1, 1, 1, 1, 1])),))
+    bench.commit(changes("hook", 9, position=position, dead=[letter_of(number, action="a") for number in (1, 2)]))
+    await bench.desk.replay(Replay(destination="hook", kind="dead"))
+    assert [parked.number for parked in await run_out(bench.desk)] == [1]
+    assert [one.number for one in await bench.desk.letters(LetterQuery())] == [2]
 
 
 async def test_a_purge_deletes_what_matches_and_nothing_else(bench):
@@ -98,7 +139,7 @@ async def test_a_purge_deletes_what_matches_and_nothing_else(bench):
 
 
 async def test_a_mended_letter_is_what_a_replay_sends_and_its_death_stays_known(bench):
-    bench.commit(changes("hook", 1, dead=[letter_of(7), letter_of(8)]))
+    bench.commit(changes("hook", 9, dead=[letter_of(7), letter_of(8)]))
     mended = b'{"type":"identify","userId":"u","messageId":"m-7","traits":{"plan":"pro"}}'
     letter = await bench.desk.patch(1, mended)
     assert letter == letter_of(7, id=1, line=mended, type="identify", event=None)

@@ -158,8 +158,36 @@ async def test_a_dead_letter_is_named_with_its_history(bench):
     bench.commit(changes("hook", 11, dead=[letter_of(2)]))
     (life,) = await bench.desk().explain("m-2")
     (story,) = life.stories
-    assert (story.state, story.reason, story.letter_id, story.version) == ("dead", "http_400", 1, "v2")
+    assert (story.state, story.reason, story.letter_ids, story.version) == ("dead", "http_400", [1], "v2")
     assert story.tries == [Try(NOW + 1, "http_400", 400)]
+
+
+async def test_every_action_that_gave_an_event_up_has_its_letter_named(bench):
+    letters = [letter_of(2, action="one", last_at=NOW + 3), letter_of(2, action="two", last_at=NOW + 4)]
+    done = Attempt(NOW + 5, 5, "delivered", "", 200, 1, [(2, 2)], "three")
+    bench.commit(changes("hook", 11, dead=letters, attempts=[done]))
+    (life,) = await bench.desk().explain("m-2")
+    assert (life.stories[0].state, life.stories[0].letter_ids) == ("dead", [1, 2])
+
+
+async def test_an_event_is_not_called_delivered_when_the_letter_of_one_of_its_actions_was_purged(bench):
+    refused = Attempt(NOW + 1, 5, "rejected", "http_400", 400, 1, [(2, 2)], "one")
+    done = Attempt(NOW + 2, 5, "delivered", "", 200, 1, [(2, 2)], "two")
+    bench.commit(changes("hook", 11, attempts=[refused, done]))
+    assert await bench.state("m-2") == ("unknown", "")
+    sent_again = Attempt(NOW + 9, 5, "delivered", "", 200, 1, [(2, 2)], "one")
+    bench.commit(changes("hook", 11, attempts=[sent_again]))
+    assert await bench.state("m-2") == ("delivered", "")
+
+
+async def test_a_letter_of_another_journal_is_found_by_its_id_or_key(bench):
+    line = b'{"type":"track","userId":"u","event":"Paid"}'
+    await bench.desk().add(
+        [letter_of(3, origin="0a-3"), letter_of(4, origin="0a-4", message_id=None, line=line, last_at=NOW + 4)]
+    )
+    assert [life.number for life in await bench.desk().explain("m-3")] == [3, 1 - 2**40], "the one that is here, too"
+    (life,) = await bench.desk().explain("0a-4")
+    assert (life.number, life.line, life.stories[0].state) == (2 - 2**40, line, "dead")
 
 
 async def test_what_was_delivered_after_it_was_given_up_is_delivered(bench):

@@ -51,9 +51,10 @@ def parked(number: int) -> ParkedEvent:
     return ParkedEvent(number=number, line=b"{}", source="shop", received=1000.0, due=2000.0)
 
 
-def letter(number: int, at: float = 1500.0) -> DeadLetter:
+def letter(number: int, at: float = 1500.0, *, destination: str = "a", action: str | None = None) -> DeadLetter:
     return DeadLetter(
-        destination="a",
+        action=action,
+        destination=destination,
         number=number,
         message_id="m",
         type="track",
@@ -249,11 +250,24 @@ def test_a_dead_letter_that_is_written_again_is_one(new: Any, folder: Path) -> N
     assert rows == [(1, "http_400", 1500.0), (2, "http_400", 1500.0)]
 
 
+def test_two_actions_that_give_an_event_up_at_the_same_moment_leave_a_dead_letter_each(new: Any, folder: Path) -> None:
+    """As with a clock that stands still."""
+    store = new()
+    for _ in range(2):
+        store.commit(Commit(changes=[changes(dead=[letter(1, action="one"), letter(1, action="two")])]))
+    rows = ask(folder, "SELECT row FROM dead ORDER BY at")
+    assert [msgspec.msgpack.decode(unsealed(row), type=DeadLetter).action for (row,) in rows] == ["one", "two"]
+
+
 def test_what_is_forgotten_is_gone_but_for_its_dead_letters(new: Any, folder: Path) -> None:
     store = new()
     attempt = Attempt(1.0, 5, "delivered", "", 200, 1, [(1, 1)])
     for name in "ab":
-        store.commit(Commit(changes=[changes(name, parked={1: parked(1)}, dead=[letter(1)], attempts=[attempt])]))
+        store.commit(
+            Commit(
+                changes=[changes(name, parked={1: parked(1)}, dead=[letter(1, destination=name)], attempts=[attempt])]
+            )
+        )
     store.work(lambda connection: standing.forget(connection, "a"))
     assert list(new().opened().accounts) == ["b"]
     assert ask(folder, "SELECT destination FROM parked") == ask(folder, "SELECT destination FROM attempts") == [("b",)]

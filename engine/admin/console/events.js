@@ -61,7 +61,7 @@ function storyOf(story, life, event) {
     h("h3", {}, h("a", { href: `#/destinations/${path(story.destination)}` }, story.destination), " ", badge(story.state), " ", because),
     clause,
     story.due ? h("p", {}, "Tried again at ", time(story.due)) : null,
-    story.letter_id ? h("p", {}, h("a", { href: `#/letters/${story.letter_id}` }, `Dead letter ${story.letter_id}`)) : null,
+    ...story.letter_ids.map((id) => h("p", {}, h("a", { href: `#/letters/${id}` }, `Dead letter ${id}`))),
     steps.length ? h("ol", {}, steps) : null,
   ];
 }
