@@ -18,7 +18,7 @@ from ..routing import doubts
 from ..routing.doubts import never
 from ..routing.syntax import FIELDS
 from ..sdk.actions import ActionDestination, Use
-from ..sdk.using import ActionSettings, choose
+from ..sdk.using import ActionSettings, acting, choose
 from .kinds import nearest
 from .positions import Path
 from .settings import Config, DestinationSettings
@@ -48,7 +48,7 @@ class _Linter:
     def __init__(self, path: Path, destination: DestinationSettings, catalogue: Catalogue, *, of_spec: bool) -> None:
         self._path = path
         self._destination = destination
-        self._kind = catalogue.load(destination.type).destination
+        self._kind = acting(catalogue.load(destination.type).destination, destination.actions)
         self._of_spec = of_spec
 
     def all(self) -> Iterator[Warned]:

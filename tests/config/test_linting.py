@@ -92,6 +92,27 @@ def test_what_an_action_hashes_itself_is_no_matter_of_its_mapping(catalogue: Cat
     assert examine([file], {}, catalogue).warnings == []
 
 
+def test_the_actions_that_a_webhook_is_given_are_looked_at_too(tmp_path: Path) -> None:
+    file = tmp_path / "doorstep.toml"
+    file.write_text(
+        '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://example.com/in" }\n'
+        "[destinations.hook.actions.send]\ntrigger = 'type = \"Track\"'\n"
+        'mapping = { a = { "@path" = "$.porperties.a" }, b = { "@liquid" = "{% case a %}{% endcase %}" } }\n'
+    )
+    warnings = [str(one).removeprefix(f"{file}:") for one in examine([file], {}, Catalogue.discover()).warnings]
+    assert warnings == [
+        (
+            '5: destinations.hook.actions.send.trigger: never matches: nothing satisfies type = "Track"; '
+            "types are track, page, screen, identify, group, alias or delete"
+        ),
+        '6: destinations.hook.actions.send.mapping.b."@liquid": tag "case" is disabled, line:1, col:1',
+        (
+            "6: destinations.hook.actions.send.mapping.a: reads $.porperties, which no event of the spec has; "
+            'did you mean "properties"?'
+        ),
+    ]
+
+
 def test_of_what_is_wrong_nothing_is_doubted(catalogue: Catalogue, tmp_path: Path) -> None:
     file = tmp_path / "doorstep.toml"
     file.write_text('[destinations.ads]\ntype = "ads"\ntrigger = "type = track and type = page"\nsample = 2\n')
