@@ -12,7 +12,7 @@ from ..catalogue import Catalogue
 from ..config import Config, Examined, examine
 from ..errors import Problem
 from . import exits
-from .options import config_option, config_paths
+from .options import config_option, config_paths, prints_aside
 
 
 @click.command("check")
@@ -31,7 +31,8 @@ def check_command(ctx: click.Context, strict: bool, online: bool, configs: tuple
     is valid and hardly meant, such as a trigger that nothing matches, is a line with `warning:` in it, and the exit code stays 0.
     """
     catalogue = Catalogue.discover()
-    found = examine(config_paths(configs), catalogue=catalogue)
+    with prints_aside():
+        found = examine(config_paths(configs), catalogue=catalogue)
     if online and found.config is not None:
         found = _asked(found, found.config, catalogue)
     _print(found.problems)

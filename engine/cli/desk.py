@@ -27,7 +27,7 @@ from ..journal.queries import Queries
 from ..journal.storage import OnTheSpot
 from ..journal.store import Store
 from . import exits
-from .options import config_option, config_paths
+from .options import config_option, config_paths, prints_aside
 
 if TYPE_CHECKING:
     from ..admin.client import RemoteDesk
@@ -77,7 +77,8 @@ def place_of(configs: tuple[str, ...], data_dir: str | None) -> Place:
     """Raises ConfigError."""
     if data_dir is not None and not configs:
         return Place(folder=Path(data_dir))
-    config = load_config(*config_paths(configs))
+    with prints_aside():
+        config = load_config(*config_paths(configs))
     if data_dir is None and config.engine.durability == "memory":
         message = 'is "memory": there is no journal; with durability = "disk" there is one'
         raise ConfigError([Problem("engine.durability", message)])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, redirect_stdout
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -79,6 +80,14 @@ def expect_stdout() -> None:
     """For commands whose only result is printed. Raises click.ClickException where whoever started us had closed it."""
     if sys.stdout is None:
         raise click.ClickException("standard output is closed, and what is printed there is all that this command does")
+
+
+def prints_aside() -> AbstractContextManager[TextIO]:
+    """Around whatever loads or calls functions: what they print goes to stderr, since stdout is for what was asked for.
+
+    Of the whole process, so nothing else may be printed meanwhile; a console destination writes to the descriptor.
+    """
+    return redirect_stdout(sys.stderr)
 
 
 def _remember_verbose(ctx: click.Context, _: click.Parameter, verbose: bool) -> bool:

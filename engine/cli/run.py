@@ -9,6 +9,9 @@ import errno
 import json
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TextIO
 
 import click
 import msgspec
@@ -18,7 +21,7 @@ from ..config import Config, load_config
 from ..errors import ConfigError, Problem
 from ..telemetry import Statistics, configure_logging
 from .exits import exit_code
-from .options import DurationType, config_option, config_paths, log_options
+from .options import DurationType, config_option, config_paths, log_options, prints_aside
 from .running import Wanted, run_on_loop
 
 
@@ -90,7 +93,8 @@ def run_command(
         )
     catalogue = Catalogue.discover()
     paths = [] if to is not None else config_paths(configs)
-    config = load_config(*paths, catalogue=catalogue) if to is None else destination_of(to, catalogue, data_dir)
+    with prints_aside():
+        config = load_config(*paths, catalogue=catalogue) if to is None else destination_of(to, catalogue, data_dir)
     config = _placed(config, data_dir)
     _expect_fitting(config, no_input=no_input, leftovers=leftovers)
     configure_logging(log_format, verbose=verbose)
@@ -104,9 +108,10 @@ def run_command(
         leftovers=leftovers,
         watch=watch,
         live=log_format == "text",
-        tell=_tell_as_log if summary == "text" and log_format == "json" else _tellers[summary],
+        tell=_teller(summary, log_format),
     )
-    ended = run_on_loop(wanted)
+    with prints_aside():
+        ended = run_on_loop(wanted)
     ctx.exit(
         ended.code
         or exit_code(ended.statistics, kept_after_signal=ended.signalled and config.engine.durability != "memory")
@@ -149,6 +154,13 @@ def _expect_fitting(config: Config, *, no_input: bool, leftovers: str | None) ->
         raise ConfigError([Problem(name, message, "command line") for name, message in problems.items()])
 
 
+def _teller(summary: str, log_format: str) -> Callable[[Statistics], None]:
+    """What prints the summary, to what stdout is now: while it runs, that is stderr."""
+    if summary == "json":
+        return partial(_tell_as_json, sys.stdout)
+    return _tell_as_log if log_format == "json" else _tell_as_text
+
+
 def _tell_as_text(statistics: Statistics) -> None:
     from .tables import print_summary  # rich takes as long to import as all else that a short run does
 
@@ -160,10 +172,7 @@ def _tell_as_log(statistics: Statistics) -> None:
     logging.getLogger("doorstep.run").info("summary", extra={"facts": statistics.summary()})
 
 
-def _tell_as_json(statistics: Statistics) -> None:
-    if sys.stdout is None:  # click would say nothing to nobody, and raise nothing
+def _tell_as_json(stdout: TextIO | None, statistics: Statistics) -> None:
+    if stdout is None:  # click would say nothing to nobody, and raise nothing
         raise OSError(errno.EBADF, "standard output is closed")
-    click.echo(json.dumps(statistics.summary()))
-
-
-_tellers = {"text": _tell_as_text, "json": _tell_as_json}
+    click.echo(json.dumps(statistics.summary()), file=stdout)

@@ -18,7 +18,7 @@ from ..config import load_config
 from ..sdk.samples import ECOMMERCE, SAMPLES
 from ..tester import DestinationReport, EventTester
 from . import exits
-from .options import config_option, config_paths
+from .options import config_option, config_paths, prints_aside
 from .telling import as_json
 from .tested import text_of
 
@@ -58,13 +58,15 @@ def test_command(
     object. Exit code 0: all is well; 3: something is wrong with the event, the mapping or the answer, or DESTINATION does not get the
     event.
     """
-    tester = EventTester(load_config(*config_paths(configs)))
+    with prints_aside():
+        tester = EventTester(load_config(*config_paths(configs)))
     events = _events(event_file, sample)
     well = True
     found = []
     for event in events:
         try:
-            reports = anyio.run(_test, tester, event, destination, action, send)
+            with prints_aside():
+                reports = anyio.run(_test, tester, event, destination, action, send)
         except LookupError as error:
             raise click.UsageError(str(error.args[0])) from error
         except ValueError as error:

@@ -42,6 +42,29 @@ def test_each_line_of_standard_input_arrives_exactly_once_byte_for_byte(doorstep
     assert len(done.stdout.splitlines()) == 1
 
 
+def test_what_a_function_prints_is_nowhere_in_what_was_asked_for(doorstep_cli, write_config, tmp_path, events):
+    (tmp_path / "talks.py").write_text(
+        "print('loaded')\ndef on_track(event, settings, ctx):\n    print('called')\n    return event\n"
+    )
+    write_config(
+        '[functions.talks]\nsource = "talks.py"\n[destinations.out]\ntype = "console"\n'
+        '[destinations.talks]\ntype = "function"\nsource = "talks.py"\n'
+    )
+    lines = events(3)
+    ran = doorstep_cli("run", "--summary", "json", input=b"\n".join(lines))
+    *printed, summary = ran.stdout.splitlines()
+    assert sorted(map(json.loads, printed), key=str) == sorted(map(json.loads, lines), key=str)
+    assert json.loads(summary)["destinations"]["talks"]["delivered"] == 3
+    assert ran.stderr.count(b"called") == 9
+    tested = doorstep_cli("test", "--format", "json")
+    assert [one["passed"] for one in json.loads(tested.stdout)[0]["destinations"]] == [True, True]
+    assert tested.stderr.count(b"called") == 3
+    assert json.loads(doorstep_cli("dlq", "ls", "--format", "json").stdout) == []
+    checked = doorstep_cli("check")
+    assert checked.stdout == b"ok: 2 destinations, 1 ingress\n"
+    assert b"loaded" in checked.stderr
+
+
 def test_the_same_over_tcp_with_fifty_clients(start, receiver, events, write_config, summary_of):
     process = start(
         "run", "-c", write_config(_served('type = "tcp"\nlisten = "127.0.0.1:0"', receiver)), "--summary", "json"
