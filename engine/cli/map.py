@@ -15,6 +15,7 @@ import msgspec
 
 from ..mapping import UNDECODABLE, CompiledMapping, EventReader, UnmappableEvent, compile_mapping
 from ..model import Lines, Rejection
+from ..text import placed
 from .lines import Broken, Output, copy_lines, end
 from .options import expect_stdout
 
@@ -40,10 +41,12 @@ def map_command(ctx: click.Context, mapping: Path) -> None:
 
 
 def _read(file: Path) -> Any:
+    text = ""
     try:
-        return msgspec.json.decode(file.read_text("utf-8-sig"))
+        text = file.read_text("utf-8-sig")
+        return msgspec.json.decode(text)
     except UNDECODABLE as error:
-        raise click.BadParameter(f"{file} is no JSON: {error}", param_hint="MAPPING") from None
+        raise click.BadParameter(f"{file} is no JSON: {placed(error, text)}", param_hint="MAPPING") from None
 
 
 def _mapper(mapping: CompiledMapping) -> Callable[[Lines, Broken], Output]:

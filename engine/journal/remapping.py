@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import MappingError, UnmappableEvent
 from ..mapping import UNDECODABLE, CompiledMapping, compile_mapping
+from ..text import placed
 from .records import DeadLetter
 
 Judge = Callable[[bytes], Any]
@@ -20,7 +21,7 @@ def mapping_of(text: str) -> CompiledMapping:
     try:
         return compile_mapping(msgspec.json.decode(text))
     except UNDECODABLE as error:
-        raise ValueError(f"the mapping is no JSON: {error}") from None
+        raise ValueError(f"the mapping is no JSON: {placed(error, text)}") from None
     except MappingError as error:
         raise ValueError(f"the mapping is wrong: {error}") from None
 

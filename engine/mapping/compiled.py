@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..errors import MappingError, Problem, UnmappableEvent
+from ..text import placed
 from .directives import DIRECTIVES
 from .nodes import Code, Scope
 from .paths import Keys, Read
@@ -68,7 +69,7 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise MappingError([Problem("", f"a mapping as text is an object of JSON: {error}")]) from error
+        raise MappingError([Problem("", f"a mapping as text is an object of JSON: {placed(error, text)}")]) from error
 
 
 def validate_mapping(mapping: Any) -> list[Problem]:

@@ -1,4 +1,5 @@
-"""What makes a mapping well-formed, in the reference's words: rules from which the table of directives puts its own together.
+"""What makes a mapping well-formed, in the reference's words (but for what a slip may have meant): rules from which the table of
+directives puts its own together.
 
 A rule looks at one value and notes what is wrong with it, and where. What is in lists is not looked at: the reference
 does not either, and takes there for data what elsewhere would be an error.
@@ -6,6 +7,7 @@ does not either, and takes there for data what elsewhere would be an error.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -48,9 +50,13 @@ class Validation:
         if count > 1:
             self.note(place, f"should only have one @-prefixed key but it has {count} keys")
         elif names[0] not in self._rules:
-            self.note(place, f"has an invalid directive: {names[0]}")
+            self.note(place, f"has an invalid directive: {names[0]}{self._meant(names[0])}")
         else:
             self._rules[names[0]](self, value[names[0]], (*place, names[0]))
+
+    def _meant(self, name: str) -> str:
+        near = difflib.get_close_matches(name[1:], [known[1:] for known in self._rules], n=1)
+        return f" (did you mean @{near[0]}?)" if near else ""
 
 
 def kind(value: Any) -> str:

@@ -19,6 +19,7 @@ from ..errors import FqlError, MappingError, ValidationError
 from ..mapping import compile_fields, compile_mapping
 from ..routing import compile_fql
 from ..settings import Settings
+from ..text import placed
 from .actions import Action, ActionDestination, Preset, Read, Use
 from .destination import Destination
 from .payload import decode_event
@@ -159,10 +160,11 @@ def _mapping(name: str, one: ActionSettings, preset: Preset, wrong: list[Wrong])
     defaults = {field: what.default for field, what in kind.fields.items() if what.default is not None}
     own = one.mapping
     if isinstance(own, str):
+        text = own
         try:
-            own = msgspec.json.decode(own, type=dict[str, Any])
+            own = msgspec.json.decode(text, type=dict[str, Any])
         except (msgspec.DecodeError, RecursionError) as error:
-            wrong.append(Wrong(name, "mapping", f"is no object of JSON: {error}"))
+            wrong.append(Wrong(name, "mapping", f"is no object of JSON: {placed(error, text)}"))
             own = {}
     own = own or {}
     if kind.free_form or any(key.startswith("@") or key == "__segment_internal_directive" for key in own):

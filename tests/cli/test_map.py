@@ -74,7 +74,7 @@ def test_map_warns_of_what_fails_whenever_it_is_reached(doorstep_cli, tmp_path):
 
 def test_a_mapping_that_is_no_json_is_said_to_be_none(doorstep_cli, tmp_path):
     file = tmp_path / "m.json"
-    file.write_text("{")
+    file.write_text('{\n "a": $.b}')
     done = doorstep_cli("map", str(file), input=b"")
     assert done.returncode == 2
-    assert "is no JSON" in done.stderr.decode()
+    assert "is no JSON: JSON is malformed: invalid character (line 2, column 7)" in done.stderr.decode()

@@ -124,10 +124,18 @@ def test_a_mapping_that_cannot_be_read_is_one_problem_not_a_missing_one_too(
     ("text", "told"),
     [
         ('{"a":', ["is no object of JSON: Input data was truncated"]),
+        (
+            '{"é": 1,\n "b": {"@path" "$.é"}}',
+            ["is no object of JSON: JSON is malformed: expected ':' (line 2, column 16)"],
+        ),
+        ('{"é": x}', ["is no object of JSON: JSON is malformed: invalid character (line 1, column 7)"]),
         ('{"a":' * 9999, ["is no object of JSON: maximum recursion depth exceeded while deserializing an object"]),
         (
             '{"a": {"@paht": "$.a"}, "b": {"@hsah": 1}}',
-            ["/a has an invalid directive: @paht", "/b has an invalid directive: @hsah"],
+            [
+                "/a has an invalid directive: @paht (did you mean @path?)",
+                "/b has an invalid directive: @hsah (did you mean @hash?)",
+            ],
         ),
     ],
 )

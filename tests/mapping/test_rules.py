@@ -50,6 +50,7 @@ def refusal(mapping: Any) -> list[str]:
         ({"a": {"@timestamp": {"value": 1, "format": "%Q"}}}, "/a/@timestamp/format is wrong: %Q is not known"),
         ({"a": {"@currency": {"value": 1}}}, '/a/@currency should have field "currency" but it doesn\'t.'),
         ({"a": {"@coalesce": [{"@nope": 1}]}}, "/a/@coalesce/0 has an invalid directive: @nope."),
+        ({"a": {"@pth": "$.a"}}, "/a has an invalid directive: @pth (did you mean @path?)."),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(mapping: Any, said: str) -> None:
