@@ -25,21 +25,21 @@ def apply_actions(
         for name in destination.actions:
             builder.report((*path, name), "this type of destination has no actions; leave this out")
         return destination
-    unread = len(builder.problems)
     read = {name: _with_file(builder, (*path, name), one) for name, one in destination.actions.items()}
-    if len(builder.problems) > unread:
-        return destination  # what a mapping would be is not known, so nothing is said of what is missing in it
     for wrong in choose(kind, settings, read).wrong:
         keys, message = wrong.key.split(".") if wrong.key else [], wrong.message
-        file = read[wrong.action].mapping_file if wrong.action in read else None
-        if file is not None and keys[:1] == ["mapping"]:
-            keys, message = ["mapping_file"], f"{file}: {message}"
+        one = read.get(wrong.action)
+        if one is not None and one.mapping_file is not None and keys[:1] == ["mapping"]:
+            if one.mapping is None:
+                continue  # it could not be read, and what is missing in it is not known
+            keys, message = ["mapping_file"], f"{one.mapping_file}: {message}"
         builder.report((*path, wrong.action, *keys), message)
     return msgspec.structs.replace(destination, actions=read)
 
 
 def _with_file(builder: Builder, path: Path, one: ActionSettings) -> ActionSettings:
-    """A mapping file is beside the file that names it. Its content takes the place of the name: a change of it is a change of the plan."""
+    """A mapping file is beside the file that names it. Its content is the mapping: a change of it is a change of the plan. Of one that
+    cannot be read there is none."""
     if one.mapping_file is None:
         return one
     where = (*path, "mapping_file")
@@ -51,5 +51,5 @@ def _with_file(builder: Builder, path: Path, one: ActionSettings) -> ActionSetti
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         builder.report(where, f"the file {one.mapping_file} cannot be read: {reason}")
-        return msgspec.structs.replace(one, mapping_file=None)
+        return one
     return msgspec.structs.replace(one, mapping=text)

@@ -120,6 +120,23 @@ def test_a_mapping_that_cannot_be_read_is_one_problem_not_a_missing_one_too(
     assert problems(folder, f'trigger = "all"\n{written}\n') == [f"6: destinations.hook.actions.send.{told}"]
 
 
+def test_a_mapping_file_that_cannot_be_read_hides_no_other_problem(folder: Path) -> None:
+    (folder / "bad.json").write_text("{", "utf-8")
+    rest = (
+        '[destinations.hook.actions.b]\naction = "nosuch"\n[destinations.hook.actions.c]\naction = "send"\n'
+        'trigger = "all"\nmapping_file = "bad.json"\n'
+    )
+    assert problems(folder, f'trigger = "type ="\nmapping_file = "gone.json"\n{rest}') == [
+        (
+            "5: destinations.hook.actions.send.trigger: is not well-formed FQL: "
+            '`=` needs a value here, as in "track", 5, true or null (column 7)'
+        ),
+        "6: destinations.hook.actions.send.mapping_file: the file gone.json cannot be read: No such file or directory",
+        "8: destinations.hook.actions.b.action: there is no action 'nosuch'; there are: send",
+        "12: destinations.hook.actions.c.mapping_file: bad.json: is no object of JSON: Input data was truncated",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
