@@ -65,6 +65,10 @@ class Finish:
         """Of `on_batch`: None, or one answer per event by position. Raises WrongResult."""
         raise NotImplementedError
 
+    def doubt(self, handler: Handler, returned: Any) -> str:
+        """Of `on_batch`: what is hardly meant by a value that is taken all the same, and what would be right; "" for nothing."""
+        return ""
+
 
 class Waits(msgspec.Struct, frozen=True):
     """A call that has begun and is not over: what an `async def` returned."""
@@ -137,11 +141,20 @@ class Caller:
             ctx.returned = returned
             for position, result in zip(events, self._finish.all(handler, returned, given), strict=True):
                 results[position] = result
+            if doubt := self.doubt_of(returned):
+                self._complaints.doubt(doubt)
             return results
         except (OutOfTime, asyncio.CancelledError):
             raise
         except BaseException as error:
             return self.of_all(self._outcome(handler, error, ctx), len(envelopes))
+
+    def doubt_of(self, returned: Any) -> str:
+        """What is hardly meant by what `on_batch` returned, with its line; "" for nothing."""
+        handler = self.function.on_batch
+        if handler is None or not (doubt := self._finish.doubt(handler, returned)):
+            return ""
+        return f"{doubt} ({self._first_line(handler)})"
 
     def out_of_time(self, place: str, limit_s: float, ctx: Context) -> Raised:
         """What becomes of a call that did not end within its time; `place` is where it was."""
@@ -189,8 +202,10 @@ class Caller:
     def _place(self, handler: Handler, error: BaseException) -> str:
         """The line that raised, or for a wrong value the handler's first."""
         place, _ = place_of_error(error, self.function.path)
-        name = PurePath(self.function.path).name
-        return place or f"{name}:{handler.line} in {handler.name}"
+        return place or self._first_line(handler)
+
+    def _first_line(self, handler: Handler) -> str:
+        return f"{PurePath(self.function.path).name}:{handler.line} in {handler.name}"
 
     def _told(self, message: str, ctx: Context) -> str:
         """With what the call logged, without the secrets that either may hold, and as text that can be kept."""
@@ -208,6 +223,14 @@ class Complaints:
     def __init__(self, name: str) -> None:
         self._name = name
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._has_doubted = False
+
+    def doubt(self, message: str) -> None:
+        """Of what is no failure, once."""
+        if not self._has_doubted:
+            self._has_doubted = True
+            facts = {"function": self._name, "doubt": message}
+            _log.warning("a function does what is hardly meant", extra={"facts": facts})
 
     def note(self, kind: str, place: str) -> None:
         """From the thread that the function runs in, or the one that watches it."""

@@ -20,16 +20,27 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 
 class DestinationFinish(Finish):
-    """`on_batch` returns None, or `{"status": int, "errormessage": str}` for each event."""
+    """`on_batch` returns None, or `{"status": int, "errormessage": str}` for each event.
+
+    What is no list says nothing of any event. As in the reference all are delivered then: they were sent, and to send them again because
+    of that would send them twice.
+    """
 
     def all(self, handler: Handler, returned: Any, events: Sequence[Event]) -> list[Result]:
         """See `Finish`."""
-        if returned is None:
+        if not isinstance(returned, list | tuple):
             return [DELIVERED] * len(events)
-        answers = _list(handler, returned, 'None or a list of {"status": 200}')
+        answers = list(returned)
         if len(answers) != len(events):
             raise WrongResult(f"{handler.name} returned {len(answers)} answers for {len(events)} events")
         return [_answered(handler, answer, position) for position, answer in enumerate(answers)]
+
+    def doubt(self, handler: Handler, returned: Any) -> str:
+        """See `Finish`."""
+        if returned is None or isinstance(returned, list | tuple):
+            return ""
+        kind = type(returned).__name__
+        return f'{handler.name} must return None or a list of {{"status": 200}}; {kind} is not looked at, and all count as delivered'
 
 
 class InsertFinish(Finish):
@@ -45,19 +56,16 @@ class InsertFinish(Finish):
         """See `Finish`."""
         if returned is None:
             return [DROPPED] * len(events)
-        kept = _list(handler, returned, "the list of events that go on")
+        if not isinstance(returned, list | tuple):
+            kind = type(returned).__name__
+            raise WrongResult(f"{handler.name} must return the list of events that go on, not {kind}")
+        kept = list(returned)
         if len(kept) == len(events) and all(map(is_, kept, events)):
             return [_line(handler, event) for event in kept]
         results: list[Result] = [DROPPED] * len(events)
         for position, event in _placed(handler, kept, events):
             results[position] = _line(handler, event)
         return results
-
-
-def _list(handler: Handler, returned: Any, wanted: str) -> list[Any]:
-    if not isinstance(returned, list | tuple):
-        raise WrongResult(f"{handler.name} must return {wanted}, not {type(returned).__name__}")
-    return list(returned)
 
 
 def _answered(handler: Handler, answer: Any, position: int) -> Result:

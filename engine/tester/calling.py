@@ -75,7 +75,7 @@ class Calling:
         function, kind = caller.function, envelope.event.type or ""
         if result.outcome == NOT_SUPPORTED and function.on_batch is None and kind not in function.handlers:
             return f"it has no on_{kind}"
-        return self._masking.text(result.detail)
+        return self._masking.text(result.detail or caller.doubt_of(result.returned))
 
     async def _called(self, caller: Caller, limit_s: float, envelope: Envelope) -> FunctionResult:
         batch = Batch([envelope])

@@ -244,7 +244,6 @@ def test_on_batch_answers_by_position(batch_tester: Callable[..., FunctionTester
 
 
 WRONG_ANSWERS = {
-    "5": 'on_batch must return None or a list of {"status": 200}, not int (teams.py:3 in on_batch)',
     "[{'status': 200}]": "on_batch returned 1 answers for 2 events (teams.py:3 in on_batch)",
     "[{'status': 200}, 5]": (
         'on_batch must return {"status": 200} or the like for each event; at position 1 it has int (teams.py:3 in on_batch)'
@@ -261,6 +260,22 @@ def test_a_wrong_answer_is_the_functions_fault(
 ) -> None:
     result = batch_tester(f"return {returned}").run_batch(EVENT, EVENT)[0]
     assert result.outcome == Failure(Fault.FUNCTION, "function_result", detail=message)
+
+
+@pytest.mark.parametrize("returned", ["{'ok': True}", "5", "''", "ctx"])
+def test_what_is_no_list_of_answers_says_nothing_of_events_that_were_sent_and_is_warned_of_once(
+    batch_tester: Callable[..., FunctionTester], returned: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tester = batch_tester(f"return {returned}")
+    for _ in range(2):
+        assert [result.outcome for result in tester.run_batch(EVENT, EVENT, EVENT)] == [DELIVERED] * 3
+    kind = {"{'ok': True}": "dict", "5": "int", "''": "str", "ctx": "Context"}[returned]
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.facts["doubt"] == (  # type: ignore[attr-defined]
+        f'on_batch must return None or a list of {{"status": 200}}; {kind} is not looked at, and all count as delivered '
+        "(teams.py:3 in on_batch)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,21 @@ def test_what_is_no_event_is_said_and_the_others_are_tested() -> None:
     assert done.stdout.startswith('track "A" -> slack (slack): would be sent')
 
 
+def test_what_on_batch_returns_and_is_not_looked_at_is_said(tmp_path: Path) -> None:
+    (tmp_path / "b.py").write_text("async def on_batch(events, settings, ctx):\n    return {'ok': True}\n")
+    file = tmp_path / "doorstep.toml"
+    file.write_text('[destinations.b]\ntype = "function"\nsource = "b.py"\n')
+    done = CliRunner().invoke(command_of_test, ["b", "-c", str(file)])
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-2:] == [
+        '    returned {"ok": true}',
+        (
+            '    = would be delivered: on_batch must return None or a list of {"status": 200}; '
+            "dict is not looked at, and all count as delivered (b.py:1 in on_batch)"
+        ),
+    ]
+
+
 def test_an_event_and_a_sample_are_one_too_many() -> None:
     assert run("--event", "-", "--sample", "track").exit_code == 2
 
