@@ -12,6 +12,7 @@ import click
 from ..journal.desk import BATCH, Desk, LetterCount, LetterQuery, Replay
 from ..journal.records import DeadLetter
 from ..journal.remapping import mapping_of
+from ..journal.standing import unknown
 from . import exits
 from .check import counted
 from .desk import Place, ask, journal_options, place_of
@@ -65,7 +66,7 @@ def ls_command(each: bool, form: str, configs: tuple[str, ...], data_dir: str | 
     if each:
         _list(place, query, _EACH[form])
         return
-    counts = ask(place, lambda desk: desk.count(query))
+    counts = ask(place, lambda desk: _count(desk, place, query))
     click.echo(as_json(counts) if form == "json" else _table(counts))
 
 
@@ -89,10 +90,35 @@ def export_command(configs: tuple[str, ...], data_dir: str | None, **conditions:
 
 def _list(place: Place, query: LetterQuery, told: Callable[[DeadLetter], str]) -> None:
     async def each(desk: Desk) -> None:
+        found = False
         async for letter in _letters(desk, query):
+            found = True
             click.echo(told(letter))
+        if not found:
+            await _expect_known(desk, place, query)
 
     ask(place, each)
+
+
+async def _count(desk: Desk, place: Place, query: LetterQuery) -> list[LetterCount]:
+    """Raises LookupError, as `_expect_known` does."""
+    counts = await desk.count(query)
+    if not counts:
+        await _expect_known(desk, place, query)
+    return counts
+
+
+async def _expect_known(desk: Desk, place: Place, query: LetterQuery) -> None:
+    """Where nothing was found: raises LookupError if the destination asked for is one that nothing here knows, a slip of the hand.
+
+    `purge` does not ask: that nothing of that name is left is what it is for.
+    """
+    if query.destination is None:
+        return
+    dead = {one.destination for one in await desk.count(LetterQuery())}
+    known = {*place.known, *dead, *(one.name for one in await desk.destinations())}
+    if query.destination not in known:
+        raise unknown(query.destination, known)
 
 
 async def _letters(desk: Desk, query: LetterQuery) -> AsyncIterator[DeadLetter]:
@@ -169,18 +195,18 @@ def replay_command(
     An event that is given up again becomes a dead letter again. A replay goes on after a restart. Where --mapping makes no event of an
     event, the dead letter stays.
     """
-    query = query_of(**conditions)
+    place, query = place_of(configs, data_dir), query_of(**conditions)
     text = _mapping_in(mapping) if mapping is not None else ""
 
     async def begin(desk: Desk) -> list[str]:
         told = []
-        for name in dict.fromkeys(one.destination for one in await desk.count(query)):
+        for name in dict.fromkeys(one.destination for one in await _count(desk, place, query)):
             replay = Replay(destination=name, kind="dead", query=query, rate=rate, mapping=text)
             id_, count = await desk.replay(replay, dry_run=dry_run)
             told.append(begun(name, id_, counted(count, "event")))
         return told
 
-    lines = ask(place_of(configs, data_dir), begin)
+    lines = ask(place, begin)
     click.echo("\n".join(lines) if lines else "no dead letters match")
 
 

@@ -57,6 +57,24 @@ def test_what_is_not_there_is_3_and_what_is_typed_wrong_is_2(invoke):
 
 
 @pytest.mark.usefixtures("dead")
+@pytest.mark.parametrize("command", [["ls"], ["ls", "--each"], ["export"], ["replay"], ["replay", "--dry-run"]])
+def test_a_destination_that_nothing_knows_is_no_empty_answer(invoke, command):
+    done = invoke("dlq", *command, "--destination", "hok")
+    said = "Error: there is no destination 'hok' in this journal; it knows good, hook\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (3, "", said)
+    assert invoke("dlq", *command, "--destination", "good").exit_code == 0
+    assert invoke("dlq", *command, "--destination", "hook", "--reason", "x").exit_code == 0
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_destination_that_only_its_dead_letters_know_is_known(invoke, tmp_path):
+    (tmp_path / "doorstep.toml").write_text('[destinations.good]\ntype = "console"\n')
+    assert invoke("forget", "hook").exit_code == 0
+    assert invoke("dlq", "ls", "--destination", "hook", "--reason", "x").exit_code == 0
+    assert invoke("dlq", "ls", "--destination", "hok").exit_code == 3
+
+
+@pytest.mark.usefixtures("dead")
 def test_letters_leave_as_lines_and_come_back_as_they_were(invoke, tmp_path):
     exported = invoke("dlq", "export").stdout
     letters = [json.loads(line) for line in exported.splitlines()]
