@@ -7,12 +7,22 @@ from typing import Any
 from doorstep.engine.sdk import Envelope, Field
 
 from .base import Made, TrackAction
-from .users import UPDATE_ONLY, WHO, identifier
+from .users import CONTROLS, UPDATE_ONLY, WHO, identifier
 
 _STATES = ("opted_in", "subscribed", "unsubscribed")
-_GENDERS = {"male": "M", "female": "F", "other": "O", "not applicable": "N", "prefer not to say": "P"}
-_TAKEN = frozenset({"firstName", "lastName", "first_name", "last_name", "avatar", "gender", "email"})
-"""Traits that are attributes of Braze's own: they are not custom attributes, too."""
+_WORDS = {
+    "M": ("m", "male", "man"),
+    "F": ("f", "female", "woman", "w"),
+    "O": ("o", "other"),
+    "N": ("n", "not applicable"),
+    "P": ("p", "prefer not to say"),
+}
+_GENDERS = {word: letter for letter, words in _WORDS.items() for word in words}
+_TAKEN = CONTROLS | {
+    *("_merge_objects", "email", "phone"),
+    *("firstName", "lastName", "first_name", "last_name", "avatar", "gender"),
+}
+"""Traits that are attributes of Braze's own, or say who it is: they are not custom attributes, too."""
 
 
 def _trait(*names: str) -> Any:
@@ -46,7 +56,7 @@ class UpdateUserProfile(TrackAction):
         ),
         "gender": Field(
             label="Gender",
-            description="M, F, O(ther), N(ot applicable), P(refers not to say), or the words.",
+            description="M, F, O(ther), N(ot applicable), P(refers not to say), or the words; anything else is left out.",
             default=_trait("gender"),
         ),
         "dob": Field(
@@ -136,8 +146,8 @@ class UpdateUserProfile(TrackAction):
         who = identifier(fields)
         custom = {key: value for key, value in fields.get("custom_attributes", {}).items() if key not in _TAKEN}
         own = {name: value for name, value in fields.items() if name not in _NOT_ATTRIBUTES}
-        if "gender" in own:
-            own["gender"] = _GENDERS.get(own["gender"].lower(), own["gender"])
+        if gender := _GENDERS.get(own.pop("gender", "").strip().lower()):
+            own["gender"] = gender
         if len(own.get("country", "xx")) != 2:
             del own["country"]
         own |= {

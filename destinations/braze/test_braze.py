@@ -166,6 +166,48 @@ def test_an_object_has_one_identifier_the_best_there_is(ids: dict[str, str], ide
     assert {key: made[key] for key in keys & made.keys()} == identifier
 
 
+@pytest.mark.parametrize(
+    "name", ["external_id", "braze_id", "user_alias", "_update_existing_only", "push_token_import"]
+)
+def test_what_controls_an_object_is_never_taken_from_traits(name: str) -> None:
+    """An object with two identifiers is refused, one with somebody else's changes somebody else."""
+    traits = {name: "u-2", "plan": "pro"}
+    actions = {"track_event": {"mapping": {"attributes": {"@path": "$.properties"}}}}
+    identify = {"type": "identify", "userId": "u-1", "messageId": "m-1", "traits": traits}
+    sent = Tester(Braze, SETTINGS, actions=actions).run(identify, track(1, properties=traits))
+    made = [attributes for one in sent for attributes in msgspec.json.decode(one.requests[0].body)["attributes"]]
+    assert made == [{"plan": "pro", "external_id": "u-1", "_update_existing_only": False}] * 2
+
+
+def test_a_trait_does_not_make_somebody_known_of_an_anonymous_user() -> None:
+    identify = {"type": "identify", "anonymousId": "a-1", "traits": {"external_id": "u-2", "plan": "pro"}}
+    [sent] = Tester(Braze, SETTINGS).run(identify)
+    [made] = msgspec.json.decode(sent.requests[0].body)["attributes"]
+    alias = {"alias_name": "a-1", "alias_label": "anonymous_id"}
+    assert made == {"plan": "pro", "user_alias": alias, "_update_existing_only": False}
+
+
+def test_an_attribute_that_is_left_out_does_not_come_back_as_a_custom_one() -> None:
+    actions = {"update_user_profile": {"mapping": {"phone": "", "_merge_objects": ""}}}
+    identify = {"type": "identify", "userId": "u-1", "traits": {"phone": "+441632960001", "_merge_objects": True}}
+    [sent] = Tester(Braze, SETTINGS, actions=actions).run(identify)
+    [made] = msgspec.json.decode(sent.requests[0].body)["attributes"]
+    assert made == {"external_id": "u-1", "_update_existing_only": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "letter"),
+    [
+        *(("m", "M"), ("Male", "M"), ("man", "M"), ("F", "F"), ("female", "F"), ("Woman ", "F")),
+        *(("other", "O"), ("n", "N"), ("prefer not to say", "P"), ("robot", None), ("", None)),
+    ],
+)
+def test_a_gender_is_one_of_brazes_letters_or_none(given: str, letter: str | None) -> None:
+    [sent] = Tester(Braze, SETTINGS).run({"type": "identify", "userId": "u-1", "traits": {"gender": given}})
+    [made] = msgspec.json.decode(sent.requests[0].body)["attributes"]
+    assert made.get("gender") == letter
+
+
 def test_an_event_without_a_time_happened_when_it_was_received() -> None:
     [sent] = Tester(Braze, SETTINGS).run({"type": "track", "event": "E", "userId": "u-1"})
     [made] = msgspec.json.decode(sent.requests[0].body)["events"]

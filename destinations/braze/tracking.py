@@ -8,7 +8,7 @@ from typing import Any
 from doorstep.engine.sdk import Envelope, Field
 
 from .base import Made, TrackAction
-from .users import UPDATE_ONLY, WHO, identifier
+from .users import CONTROLS, UPDATE_ONLY, WHO, identifier
 
 TIME = Field(
     label="Time",
@@ -67,5 +67,6 @@ class TrackEvent(TrackAction):
         only = {"_update_existing_only": fields.get("_update_existing_only", False)}
         event = {**who, **app_of(self), "name": fields["name"], "time": time_of(fields, envelope)}
         event |= {"properties": fields["properties"]} if "properties" in fields else {}
-        attributes = [{**fields["attributes"], **who, **only}] if fields.get("attributes") else []
+        about = {key: value for key, value in fields.get("attributes", {}).items() if key not in CONTROLS}
+        attributes = [{**about, **who, **only}] if about else []
         return Made(attributes=attributes, events=[{**event, **only}])

@@ -36,6 +36,8 @@ UPDATE_ONLY = Field(
     description="Whether users that Braze does not know yet are passed over.",
     default=False,
 )
+CONTROLS = frozenset({"external_id", "braze_id", "user_alias", "_update_existing_only", "push_token_import"})
+"""What says in an object of attributes whose they are, and whether Braze makes users of them: no names for attributes of one's own."""
 WHO = {"external_id": EXTERNAL_ID, "user_alias": USER_ALIAS, "braze_id": BRAZE_ID, "email": EMAIL, "phone": PHONE}
 
 
