@@ -50,7 +50,10 @@ class Entity(Action[CustomerioSettings]):
     """Its `action`, as the API calls it."""
 
     def build(self, fields: dict[str, Any], envelope: Envelope) -> Any:
-        return self.entity(fields)
+        entity = self.entity(fields)
+        if "timestamp" in self.fields:
+            entity.setdefault("timestamp", int(envelope.receipt.received))
+        return entity
 
     def entity(self, fields: Fields) -> dict[str, Any]:
         """By default: the action done to a person who is known."""

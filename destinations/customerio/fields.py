@@ -7,7 +7,7 @@ from doorstep.engine.sdk import Field
 TIMESTAMP = Field(
     label="Timestamp",
     type="integer",
-    description="When it happened, in Unix seconds.",
+    description="When it happened, in Unix seconds; when it was received if it does not say.",
     default={"@timestamp": {"value": {"@path": "$.timestamp"}, "format": "seconds"}},
 )
 PERSON_ID = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorstep.engine.sdk import EventNotSupported, Field
+from doorstep.engine.sdk import Envelope, EventNotSupported, Field
 
 from .entities import Entity, Fields, given, known
 from .fields import ANONYMOUS_ID, EMAIL, KNOWN, PERSON_ID, TIMESTAMP, TOKEN
@@ -131,7 +131,7 @@ class CreateUpdateDevice(Entity):
         "last_used": Field(
             label="Last used",
             type="integer",
-            description="When the device was last used, in Unix seconds.",
+            description="When the device was last used, in Unix seconds; when the event was received if it does not say.",
             default=TIMESTAMP.default,
         ),
         "app_version": Field(
@@ -144,6 +144,9 @@ class CreateUpdateDevice(Entity):
             default={"@path": "$.properties"},
         ),
     }
+
+    def build(self, fields: dict[str, Any], envelope: Envelope) -> Any:
+        return super().build({"last_used": int(envelope.receipt.received), **fields}, envelope)
 
     def entity(self, fields: Fields) -> dict[str, Any]:
         device = {"token": token_of(fields), "platform": fields["platform"]}

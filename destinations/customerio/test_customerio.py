@@ -167,3 +167,29 @@ def test_a_207_refuses_the_items_that_it_names() -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"errors":[{"batch_index":3}]}', b'{"errors":[{"batch_index":-1}]}'])
 def test_a_207_that_names_nobody_is_asked_again_in_halves(body: bytes) -> None:
     assert answered(207, body) == Failure(Fault.EVENT, "unreadable_207", status=207)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "track", "event": "Signed Up"},
+        {"type": "page", "name": "Mugs"},
+        {"type": "screen", "name": "Basket"},
+        {"type": "identify"},
+        {**TRACK, "event": "Report Delivery Event", **NAMED["Report Delivery Event"], "timestamp": None},
+        {**TRACK, "event": "Report Content Event", **NAMED["Report Content Event"], "timestamp": None},
+    ],
+)
+def test_an_event_without_a_time_happened_when_it_was_received(event: dict[str, Any]) -> None:
+    [made] = entities({"userId": "u-1", "messageId": "m-1", **event})
+    assert made["timestamp"] == 1735689600
+
+
+def test_a_device_was_last_used_when_an_event_without_a_time_was_received() -> None:
+    [made] = entities({**TRACK, "event": "Application Opened", "context": DEVICE, "timestamp": None})
+    assert made["device"]["last_used"] == 1735689600
+
+
+def test_the_ulid_of_an_event_without_a_time_is_the_same_whenever_it_is_received() -> None:
+    [made] = entities({**TRACK, "timestamp": None})
+    assert made["id"] == ulid("m-1", 0)

@@ -57,10 +57,9 @@ class Event(Action[Ga4Settings]):
 
     def build(self, fields: dict[str, Any], envelope: Envelope) -> Any:
         user_of(fields, self.settings, self._ready)  # what is wrong with it is this event's fault, not the request's
-        event: dict[str, Any] = {"name": self.event or self._own_name(fields), "params": self._params(fields)}
-        if "timestamp_micros" in fields:
-            event["timestamp_micros"] = fields["timestamp_micros"]
-        return event
+        at = fields.get("timestamp_micros", int(envelope.receipt.received * 1_000_000))
+        name = self.event or self._own_name(fields)
+        return {"name": name, "params": self._params(fields), "timestamp_micros": at}
 
     def request(self, items: Sequence[Item]) -> Request:
         settings = self.settings

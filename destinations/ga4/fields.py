@@ -94,7 +94,7 @@ EVENT: Mapping[str, Field] = {
     "timestamp_micros": Field(
         label="Time",
         type="integer",
-        description="When it happened, in microseconds; at most 72 hours ago.",
+        description="When it happened, in microseconds; at most 72 hours ago. When it was received if it does not say.",
         default={"@timestamp": {"value": path("timestamp"), "format": "microseconds"}},
     ),
     "session_id": Field(

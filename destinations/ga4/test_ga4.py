@@ -138,3 +138,8 @@ def test_wrong_settings_are_refused_when_loaded(settings: dict[str, Any], messag
     with pytest.raises(msgspec.ValidationError) as raised:
         Tester(Ga4, settings)
     assert message in str(raised.value)
+
+
+def test_an_event_without_a_time_happened_when_it_was_received() -> None:
+    [body] = bodies(TRACK)
+    assert [event["timestamp_micros"] for event in body["events"]] == [1735689600000000]

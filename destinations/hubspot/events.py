@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from doorstep.engine.sdk import Envelope, EventNotSupported, Exchange, Field, Item, Limits
+from doorstep.engine.sdk import Envelope, EventNotSupported, Exchange, Field, Item, Limits, received_iso
 
 from .answers import judged
 from .calls import Call, by, email_from
@@ -39,7 +39,7 @@ class SendCustomBehavioralEvent(Call):
         "occurred_at": Field(
             label="Occurred at",
             type="datetime",
-            description="When it happened.",
+            description="When it happened; when it was received if it does not say.",
             default={"@timestamp": {"value": by("$.timestamp")}},
         ),
         "properties": Field(
@@ -63,8 +63,7 @@ class SendCustomBehavioralEvent(Call):
                 "HubSpot records what contacts did, and there is neither an address nor another id of one"
             )
         event = {"eventName": event_name(fields["event_name"], self.settings.hub_id), **who}
-        if "occurred_at" in fields:
-            event["occurredAt"] = fields["occurred_at"]
+        event["occurredAt"] = fields.get("occurred_at") or received_iso(envelope)
         return {**event, "properties": properties(fields.get("properties", {})), "uuid": event_uuid(envelope.key)}
 
     def exchange(self, items: Sequence[Item]) -> Exchange:

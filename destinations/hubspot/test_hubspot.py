@@ -320,3 +320,9 @@ def test_values_are_as_hubspot_wants_them() -> None:
     assert domain("https://www.example.com/about") == "www.example.com"
     assert domain("example.com") == "example.com"
     assert properties({"a": ["x", 1], "b": {"c": 2}, "d": None, "e": False}) == {"a": "x;1", "b": '{"c":2}', "e": False}
+
+
+def test_an_event_without_a_time_happened_when_it_was_received() -> None:
+    [request] = Tester(Hubspot, SETTINGS).requests({**TRACK, "timestamp": None})
+    [made] = msgspec.json.decode(request.body)["inputs"]
+    assert made["occurredAt"] == "2025-01-01T00:00:00.000Z"

@@ -32,8 +32,7 @@ class TrackEvent(Call):
         "created_at": Field(
             label="Created at",
             type="integer",
-            description="When it happened, in Unix seconds.",
-            required=True,
+            description="When it happened, in Unix seconds; when it was received if it does not say.",
             default={"@timestamp": {"value": {"@path": "$.timestamp"}, "format": "seconds"}},
         ),
         "user_id": USER_ID,
@@ -65,7 +64,8 @@ class TrackEvent(Call):
         """All but who it was: if only the address is known, the contact's id is found out first."""
         if not fields.keys() & {"user_id", "email"}:
             raise EventNotSupported("Intercom records events of contacts with an id or an email address")
-        event = {"event_name": fields["event_name"].translate(_NAME), "created_at": fields["created_at"]}
+        at = fields.get("created_at", int(envelope.receipt.received))
+        event = {"event_name": fields["event_name"].translate(_NAME), "created_at": at}
         event |= {"user_id": fields["user_id"]} if "user_id" in fields else {}
         metadata = metadata_of(fields)
         return {**event, "metadata": metadata} if metadata else event

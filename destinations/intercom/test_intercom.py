@@ -203,3 +203,8 @@ def test_amounts_are_rounded_to_cents() -> None:
 def test_an_amount_that_has_no_cents_is_the_events_fault() -> None:
     with pytest.raises(ValidationError, match="too large for an amount"):
         cents(1e308)
+
+
+def test_an_event_without_a_time_happened_when_it_was_received() -> None:
+    [request] = Tester(Intercom, SETTINGS).requests({**TRACK, "timestamp": None})
+    assert msgspec.json.decode(request.body)["created_at"] == 1735689600

@@ -64,14 +64,15 @@ class Conversion(Action[MetaSettings]):
     def build(self, fields: dict[str, Any], envelope: Envelope) -> Any:
         app_data = _app_data(fields.get("app_data") or {})
         source = fields.get("action_source") or self._source(fields, app_data)
-        _refuse_old(fields["event_time"], envelope.receipt.received, source)
+        at = fields.get("event_time", int(envelope.receipt.received))
+        _refuse_old(at, envelope.receipt.received, source)
         event = {
             "event_name": self.event or fields["event_name"],
-            "event_time": fields["event_time"],
+            "event_time": at,
             "event_id": fields.get("event_id", envelope.key),
             "action_source": source,
             "event_source_url": fields.get("event_source_url"),
-            "user_data": _user_data(fields, source, self._ready),
+            "user_data": _user_data(fields, at, source, self._ready),
             "custom_data": _custom_data(fields) or None,
             "app_data": app_data if source == "app" else None,
             "opt_out": fields.get("opt_out"),
@@ -116,14 +117,14 @@ def ready(settings: MetaSettings) -> Ready:
     }
 
 
-def _user_data(fields: Mapping[str, Any], source: str, ready: Ready) -> dict[str, Any]:
+def _user_data(fields: Mapping[str, Any], at: int, source: str, ready: Ready) -> dict[str, Any]:
     """Of a person."""
     user: dict[str, Any] = {}
     for name in USER.keys() & fields.keys() - (set() if source == "app" else set(APP_ONLY)):
         if value := _made_ready(ready.get(name), fields[name]):
             user[name] = value
     if "fbc" not in user and (clicked := _click_id(fields.get("event_source_url", ""))):
-        user["fbc"] = f"fb.1.{fields['event_time'] * 1000}.{clicked}"
+        user["fbc"] = f"fb.1.{at * 1000}.{clicked}"
     if source == "website" and "client_user_agent" not in user:
         raise ValidationError("a website's event needs client_user_agent")
     if not user.keys() - {"client_user_agent"}:

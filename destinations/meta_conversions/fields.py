@@ -39,8 +39,7 @@ EVENT: Mapping[str, Field] = {
     "event_time": Field(
         label="Time",
         type="integer",
-        required=True,
-        description="When it happened, in seconds since 1970; at most seven days ago.",
+        description="When it happened, in seconds since 1970; at most seven days ago. When it was received if it does not say.",
         default={"@timestamp": {"value": path("timestamp"), "format": "seconds"}},
     ),
     "event_id": Field(

@@ -137,3 +137,10 @@ def test_an_apps_event_needs_a_device() -> None:
 def test_wrong_settings_are_refused_when_loaded(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=message):
         Tester(MetaConversions, settings)
+
+
+@pytest.mark.parametrize("timestamp", [None, "never"])
+def test_an_event_without_a_time_happened_when_it_was_received(timestamp: str | None) -> None:
+    page = {"page": {"url": "https://shop.example.com/?fbclid=abc"}, "userAgent": "UA"}
+    made = sent({**ADDED, "timestamp": timestamp, "context": page})
+    assert (made["event_time"], made["user_data"]["fbc"]) == (1735689600, "fb.1.1735689600000.abc")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -35,6 +34,7 @@ from doorstep.engine.sdk import (
     digest,
     header_problem,
     reach,
+    received_iso,
     url_problem,
     verdict_by_status,
 )
@@ -156,7 +156,7 @@ class SendEvent(Action[SegmentSettings]):
         told = {
             **fields,
             "messageId": _id(fields.get("messageId") or envelope.key),
-            "timestamp": fields.get("timestamp") or _iso(envelope.receipt.received),
+            "timestamp": fields.get("timestamp") or received_iso(envelope),
         }
         if self.settings.loop_guard:
             marked = self.marked(fields.get("context", {}))
@@ -230,10 +230,6 @@ class Segment(ActionDestination[SegmentSettings]):
 
 def _id(key: str) -> str:
     return key if len(key) <= _LONGEST_ID else digest("sha256", key)
-
-
-def _iso(received: float) -> str:
-    return datetime.fromtimestamp(received, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(text: str) -> float | None:

@@ -53,7 +53,7 @@ from .destination import Destination, Limits, RequestDestination, Sink, reach
 from .function import setting
 from .headers import header_problem, url_problem
 from .oauth import Authority, ClientCredentials, RefreshToken, Token
-from .payload import decode_event
+from .payload import decode_event, received_iso
 from .signing import Signer, webhook_id
 from .verdict import fault_of_status, reported, retry_after, verdict_by_status
 
@@ -116,6 +116,7 @@ __all__ = [
     "hmac_signature",
     "normalise",
     "reach",
+    "received_iso",
     "reported",
     "retry_after",
     "setting",

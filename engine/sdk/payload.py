@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,3 +22,9 @@ def decode_event(envelope: Envelope) -> dict[str, Any]:
         return _decode(envelope.line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEventPayload(f"the event cannot be decoded: {error}") from error
+
+
+def received_iso(envelope: Envelope) -> str:
+    """When the event was received, as `2025-01-01T00:00:00.000Z`: its time where it has none of its own."""
+    received = datetime.fromtimestamp(envelope.receipt.received, UTC)
+    return received.isoformat(timespec="milliseconds").replace("+00:00", "Z")
