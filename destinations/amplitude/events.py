@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from doorstep.engine.sdk import Action, Envelope, Exchange, Field, Item, Limits, Request
+from doorstep.engine.sdk import Action, Envelope, Exchange, Field, Item, Limits, Request, named
 
 from .answers import converse
 from .settings import AmplitudeSettings
@@ -37,7 +37,7 @@ class LogEvent(Action[AmplitudeSettings]):
     name = "log_event"
     label = "Log event"
     description = "Sends an event."
-    trigger = 'type = "track" and event != "Order Completed"'
+    trigger = f'type = "track" and !({named("Order Completed")})'
     fields = {
         "event_type": Field(
             label="Event", required=True, description="The event's name.", default={"@path": "$.event"}, maximum=1024
@@ -167,7 +167,7 @@ class LogPurchase(LogEvent):
     name = "log_purchase"
     label = "Log purchase"
     description = "Sends an order, and an event for each of its products."
-    trigger = 'type = "track" and event = "Order Completed"'
+    trigger = f'type = "track" and {named("Order Completed")}'
     limits = _PURCHASES
     fields = {
         **LogEvent.fields,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from doorstep.engine.sdk import ActionDestination, Limits, Preset, Request, reach
+from doorstep.engine.sdk import ActionDestination, Limits, Preset, Request, named, reach
 
 from .base import BrazeSettings
 from .identity import CreateAlias, DeleteUser, IdentifyUser, MergeUsers
@@ -19,7 +19,7 @@ _SHOP = {
     "Order Refunded": "order_refunded",
     "Order Cancelled": "order_cancelled",
 }
-_NOT_CUSTOM = " and ".join(f'event != "{name}"' for name in ("Order Completed", "Product Viewed", *_SHOP))
+_CUSTOM = f'type = "track" and !({named("Order Completed", "Product Viewed", *_SHOP)})'
 
 
 def _viewed(what: str) -> dict[str, Any]:
@@ -56,15 +56,13 @@ class Braze(ActionDestination[BrazeSettings]):
         "update_user_profile": Preset(UpdateUserProfile),
         "track_purchase": Preset(TrackPurchase),
         **{
-            name: Preset(
-                Ecommerce, trigger=f'type = "track" and event = "{event}"', mapping={"name": name}, label=event
-            )
+            name: Preset(Ecommerce, trigger=f'type = "track" and {named(event)}', mapping={"name": name}, label=event)
             for event, name in _SHOP.items()
         },
         "product_viewed": Preset(
-            EcommerceProduct, trigger='type = "track" and event = "Product Viewed"', label="Product Viewed"
+            EcommerceProduct, trigger=f'type = "track" and {named("Product Viewed")}', label="Product Viewed"
         ),
-        "track_event": Preset(TrackEvent, trigger=f'type = "track" and {_NOT_CUSTOM}'),
+        "track_event": Preset(TrackEvent, trigger=_CUSTOM),
         "track_page": Preset(
             TrackEvent,
             trigger='type = "page"',

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorstep.engine.sdk import Envelope, Field, Limits, ValidationError
+from doorstep.engine.sdk import Envelope, Field, Limits, ValidationError, named
 
 from .base import Made, TrackAction
 from .tracking import CURRENCY, TIME, app_of, time_of
@@ -23,7 +23,7 @@ class TrackPurchase(TrackAction):
     description = (
         "Records a purchase for each product of an order, with the properties of the order and of the product."
     )
-    trigger = 'type = "track" and event = "Order Completed"'
+    trigger = f'type = "track" and {named("Order Completed")}'
     limits = Limits(max_events=75, max_bytes=4_000_000)
     fields = {
         **WHO,

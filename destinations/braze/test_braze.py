@@ -217,3 +217,22 @@ def test_an_event_without_a_time_happened_when_it_was_received() -> None:
 def test_an_endpoint_that_is_no_url_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="`endpoint`"):
         Tester(Braze, {**SETTINGS, "endpoint": "iad-01"})
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ("started order", "ecommerce.checkout_started"),
+        ("REFUNDED ORDER", "ecommerce.order_refunded"),
+        ("order cancelled", "ecommerce.order_cancelled"),
+    ],
+)
+def test_an_event_of_a_shop_has_brazes_name_whatever_it_is_called(event: str, name: str) -> None:
+    [sent] = Tester(Braze, SETTINGS).run({**ASKED_FOR, "event": event})
+    [made] = msgspec.json.decode(sent.requests[0].body)["events"]
+    assert made["name"] == name
+
+
+def test_a_completed_order_is_bought_once() -> None:
+    sent = Tester(Braze, SETTINGS).run({**order(1, 1), "event": "Completed order"})
+    assert [one.action for one in sent] == ["track_purchase"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doorstep.engine.sdk import Envelope, EventNotSupported, Field
+from doorstep.engine.sdk import Envelope, EventNotSupported, Field, named
 
 from .entities import Entity, Fields, given, known
 from .fields import ANONYMOUS_ID, EMAIL, KNOWN, PERSON_ID, TIMESTAMP, TOKEN
@@ -114,7 +114,7 @@ class CreateUpdateDevice(Entity):
     label = "Create or update device"
     description = "Adds a device to a person, so that push messages reach them, or changes its attributes."
     trigger = (
-        'type = "track" and (event = "Application Installed" or event = "Application Opened"'
+        f'type = "track" and ({named("Application Installed", "Application Opened")}'
         ' or event = "Device Created or Updated")'
     )
     does = "add_device"
@@ -159,7 +159,7 @@ class DeleteDevice(Entity):
     name = "delete_device"
     label = "Delete device"
     description = "Takes a device away from a person."
-    trigger = 'type = "track" and (event = "Application Uninstalled" or event = "Device Deleted")'
+    trigger = f'type = "track" and ({named("Application Uninstalled")} or event = "Device Deleted")'
     does = "delete_device"
     fields = {**KNOWN, "token": TOKEN}
 

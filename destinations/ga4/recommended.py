@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from doorstep.engine.sdk import Field
+from doorstep.engine.sdk import Field, named
 
 from .events import Event
 from .fields import EVENT, MORE, PARAMS, USER, first, items, path
@@ -30,7 +30,7 @@ def _recommended(
         "name": name,
         "label": label,
         "description": f"Google's `{name}`.",
-        "trigger": trigger or _triggered(on),
+        "trigger": trigger or (f'type = "track" and {named(*on)}' if on else ""),
         "event": name,
         "on": tuple(on),
         "sums_items": sums_items,
@@ -38,14 +38,6 @@ def _recommended(
         "__doc__": f"Google's `{name}`.",
     }
     return type(name.title().replace("_", ""), (Event,), body)
-
-
-def _triggered(events: Sequence[str]) -> str:
-    return f'type = "track" and event in [{_listed(events)}]' if events else ""
-
-
-def _listed(events: Sequence[str]) -> str:
-    return ", ".join(f'"{event}"' for event in events)
 
 
 _ITEM = items("properties")
@@ -61,19 +53,17 @@ RECOMMENDED: tuple[type[Event], ...] = (
         "view_item_list",
         "View item list",
         *_LIST,
-        on=["Product List Viewed", "Product List Filtered", "Viewed Product Category"],
+        on=["Product List Viewed", "Product List Filtered"],
     ),
-    _recommended("view_promotion", "View promotion", *_PROMOTION, on=["Promotion Viewed", "Viewed Promotion"]),
-    _recommended("select_promotion", "Select promotion", *_PROMOTION, on=["Promotion Clicked", "Clicked Promotion"]),
-    _recommended("select_item", "Select item", *_LIST, on=["Product Clicked", "Clicked Product"], items=_ITEM),
-    _recommended(
-        "view_item", "View item", *_SHOP, on=["Product Viewed", "Viewed Product"], items=_ITEM, sums_items=True
-    ),
+    _recommended("view_promotion", "View promotion", *_PROMOTION, on=["Promotion Viewed"]),
+    _recommended("select_promotion", "Select promotion", *_PROMOTION, on=["Promotion Clicked"]),
+    _recommended("select_item", "Select item", *_LIST, on=["Product Clicked"], items=_ITEM),
+    _recommended("view_item", "View item", *_SHOP, on=["Product Viewed"], items=_ITEM, sums_items=True),
     _recommended(
         "add_to_cart",
         "Add to cart",
         *_SHOP,
-        on=["Product Added", "Added Product", "Wishlist Product Added to Cart"],
+        on=["Product Added", "Wishlist Product Added to Cart"],
         items=_ITEM,
         sums_items=True,
     ),
@@ -81,7 +71,7 @@ RECOMMENDED: tuple[type[Event], ...] = (
         "remove_from_cart",
         "Remove from cart",
         *_SHOP,
-        on=["Product Removed", "Removed Product"],
+        on=["Product Removed"],
         items=_ITEM,
         sums_items=True,
     ),
@@ -89,21 +79,19 @@ RECOMMENDED: tuple[type[Event], ...] = (
         "add_to_wishlist", "Add to wishlist", *_SHOP, on=["Product Added to Wishlist"], items=_ITEM, sums_items=True
     ),
     _recommended("view_cart", "View cart", *_SHOP, on=["Cart Viewed"], sums_items=True),
-    _recommended(
-        "begin_checkout", "Begin checkout", *_SHOP, "coupon", on=["Checkout Started", "Started Order"], sums_items=True
-    ),
+    _recommended("begin_checkout", "Begin checkout", *_SHOP, "coupon", on=["Checkout Started"], sums_items=True),
     _recommended(
         "add_shipping_info",
         "Add shipping info",
         *(*_SHOP, "coupon", "shipping_tier"),
-        on=["Checkout Step Completed", "Completed Checkout Step"],
+        on=["Checkout Step Completed"],
     ),
     _recommended("add_payment_info", "Add payment info", *_SHOP, "coupon", "payment_type", on=["Payment Info Entered"]),
     _recommended(
         "purchase",
         "Purchase",
         *_ORDER,
-        on=["Order Completed", "Completed Order"],
+        on=["Order Completed"],
         required=["transaction_id", "currency"],
         value=first("properties.total", "properties.value", "properties.revenue"),
     ),
@@ -111,7 +99,7 @@ RECOMMENDED: tuple[type[Event], ...] = (
         "refund",
         "Refund",
         *_ORDER,
-        on=["Order Refunded", "Refunded Order"],
+        on=["Order Refunded"],
         required=["transaction_id"],
         value=first("properties.value", "properties.total"),
     ),
@@ -136,7 +124,7 @@ class CustomEvent(Event):
     name = "custom_event"
     label = "Custom event"
     description = "An event under a name of your own."
-    trigger = f'type = "track" and !(event in [{_listed([name for kind in RECOMMENDED for name in kind.on])}])'
+    trigger = f'type = "track" and !({named(*(name for kind in RECOMMENDED for name in kind.on))})'
     event = ""
     fields: ClassVar[Mapping[str, Field]] = {
         **USER,

@@ -25,6 +25,7 @@ from doorstep.engine.sdk import (
     ValidationError,
     bearer_auth,
     hasher,
+    named,
     normalise,
 )
 
@@ -199,11 +200,7 @@ def _standard(
 
 
 def _on(*events: str) -> str:
-    return f'type = "track" and event in [{", ".join(map(_quoted, events))}]'
-
-
-def _quoted(event: str) -> str:
-    return f'"{event}"'
+    return f'type = "track" and {named(*events)}'
 
 
 _SHOP = ("currency", "value", "contents", "content_ids", "content_type")
@@ -216,7 +213,7 @@ STANDARD: tuple[type[Conversion], ...] = (
         "view_content",
         "ViewContent",
         "View content",
-        _on("Product Viewed", "Viewed Product", "Product List Viewed", "Viewed Product Category"),
+        _on("Product Viewed", "Product List Viewed"),
         *("content_name", "content_category", *_SHOP),
         value=_OF_ONE,
     ),
@@ -224,7 +221,7 @@ STANDARD: tuple[type[Conversion], ...] = (
         "add_to_cart",
         "AddToCart",
         "Add to cart",
-        _on("Product Added", "Added Product", "Wishlist Product Added to Cart"),
+        _on("Product Added", "Wishlist Product Added to Cart"),
         *("content_name", *_SHOP),
         value=_OF_ONE,
     ),
@@ -240,7 +237,7 @@ STANDARD: tuple[type[Conversion], ...] = (
         "initiate_checkout",
         "InitiateCheckout",
         "Initiate checkout",
-        _on("Checkout Started", "Started Order"),
+        _on("Checkout Started"),
         *("num_items", "content_category", *_SHOP),
     ),
     _standard(
@@ -255,7 +252,7 @@ STANDARD: tuple[type[Conversion], ...] = (
         "purchase",
         "Purchase",
         "Purchase",
-        _on("Order Completed", "Completed Order"),
+        _on("Order Completed"),
         *("num_items", "order_id", "net_revenue", "predicted_ltv", "delivery_category", *_SHOP),
         required=("currency", "value"),
     ),

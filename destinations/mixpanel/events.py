@@ -21,6 +21,7 @@ from doorstep.engine.sdk import (
     Request,
     Response,
     digest,
+    named,
     normalise,
     reported,
 )
@@ -140,7 +141,7 @@ class TrackEvent(Action[MixpanelSettings]):
     name = "track_event"
     label = "Track event"
     description = "Sends an event."
-    trigger = 'type = "track" and event != "Order Completed"'
+    trigger = f'type = "track" and !({named("Order Completed")})'
     fields = {**_IDENTITY, **{field: _told(*what) for field, what in _TOLD.items()}}
     limits = LIMITS
 
@@ -199,7 +200,7 @@ class TrackPurchase(TrackEvent):
     name = "track_purchase"
     label = "Track purchase"
     description = "Sends an order, and an event for each of its products."
-    trigger = 'type = "track" and event = "Order Completed"'
+    trigger = f'type = "track" and {named("Order Completed")}'
     fields = {
         **TrackEvent.fields,
         "products": Field(

@@ -54,6 +54,7 @@ from .function import setting
 from .headers import header_problem, url_problem
 from .oauth import Authority, ClientCredentials, RefreshToken, Token
 from .payload import decode_event, received_iso
+from .semantic import named
 from .signing import Signer, webhook_id
 from .verdict import fault_of_status, reported, retry_after, verdict_by_status
 
@@ -114,6 +115,7 @@ __all__ = [
     "hasher",
     "header_problem",
     "hmac_signature",
+    "named",
     "normalise",
     "reach",
     "received_iso",
