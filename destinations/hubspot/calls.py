@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from doorstep.engine.sdk import (
     Request,
     Verdict,
     reported,
+    rounds,
 )
 
 from .answers import Done, batch_done
@@ -66,18 +66,6 @@ class Call(Action[HubspotSettings]):
             outcomes |= {item.position: one for item, one in zip(part, done.outcomes, strict=True)}
             taken += done.taken
         return reported(together(items, outcomes), len(items), taken)
-
-
-def rounds(items: Sequence[Item], keys: Callable[[Item], Sequence[Hashable]]) -> list[list[Item]]:
-    """The items in as few rounds as it takes for no key to be twice in one; of two with one key, the later is in a later one."""
-    seen: Counter[Hashable] = Counter()
-    made: list[list[Item]] = []
-    for item in items:
-        place = max(seen[key] for key in keys(item))
-        made += [[]] if place == len(made) else []
-        made[place].append(item)
-        seen.update({key: place + 1 - seen[key] for key in keys(item)})
-    return made
 
 
 def together(items: Sequence[Item], outcomes: dict[int, Outcome]) -> Verdict:

@@ -18,10 +18,11 @@ from doorstep.engine.sdk import (
     Response,
     Verdict,
     reported,
+    rounds,
 )
 
 from .answers import Done, batch_done, judged
-from .calls import HUNDRED, Call, by, email_from, rounds, together, whole
+from .calls import HUNDRED, Call, by, email_from, together, whole
 from .contacts import trait
 from .values import address, domain, properties
 

@@ -6,11 +6,21 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from doorstep.engine.sdk import DELIVERED, Failure, Fault, Filtered, RefreshToken, Rejected, Request, Response, Retry
+from doorstep.engine.sdk import (
+    DELIVERED,
+    Failure,
+    Fault,
+    Filtered,
+    RefreshToken,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    rounds,
+)
 from doorstep.engine.sdk.conformance import ActionConformance
 from doorstep.engine.sdk.testing import Sent, Tester
 
-from .calls import rounds
 from .destination import Hubspot
 from .values import address, domain, event_name, event_uuid, properties
 

@@ -15,11 +15,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from doorstep.engine.sdk import (
+    DELIVERED,
     Action,
     Envelope,
+    Exchange,
+    Failure,
     Field,
     Item,
     Judgement,
+    Reported,
     Request,
     Response,
     ValidationError,
@@ -27,6 +31,8 @@ from doorstep.engine.sdk import (
     hasher,
     named,
     normalise,
+    reported,
+    rounds,
 )
 
 from .answers import verdict_of
@@ -92,6 +98,22 @@ class Conversion(Action[MetaSettings]):
 
     def verdict(self, response: Response, items: Sequence[Item]) -> Judgement:
         return verdict_of(response, len(items))
+
+    def exchange(self, items: Sequence[Item]) -> Exchange:
+        """One request as a rule. Meta wants no event twice in one: a repetition goes in the next. What was taken may come again."""
+        sent = taken = 0
+        for part in rounds(items, lambda item: [self._identity(item)]):
+            judgement = self.verdict((yield self.request(part)), part)
+            verdict = judgement.verdict if isinstance(judgement, Reported) else judgement
+            if isinstance(verdict, Failure):
+                return judgement
+            if isinstance(judgement, Reported):
+                sent, taken = sent + judgement.sent, taken + judgement.taken
+        return reported(DELIVERED, sent, taken) if sent else DELIVERED
+
+    def _identity(self, item: Item) -> tuple[str, str]:
+        """By which Meta knows an event."""
+        return self.event or item.fields["event_name"], item.fields.get("event_id", item.envelope.key)
 
     def _source(self, fields: Mapping[str, Any], app_data: object) -> str:
         if app_data is not None:

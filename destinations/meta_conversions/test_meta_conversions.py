@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from doorstep.engine.sdk import Failure, Fault, Rejected, Response
+from doorstep.engine.sdk import DELIVERED, Failure, Fault, Rejected, Request, Response
 from doorstep.engine.sdk.conformance import ActionConformance
 from doorstep.engine.sdk.samples import ECOMMERCE
 from doorstep.engine.sdk.testing import Tester
@@ -144,3 +144,30 @@ def test_an_event_without_a_time_happened_when_it_was_received(timestamp: str | 
     page = {"page": {"url": "https://shop.example.com/?fbclid=abc"}, "userAgent": "UA"}
     made = sent({**ADDED, "timestamp": timestamp, "context": page})
     assert (made["event_time"], made["user_data"]["fbc"]) == (1735689600, "fb.1.1735689600000.abc")
+
+
+def received(request: Request) -> Response:
+    count = len(msgspec.json.decode(request.body)["data"])
+    return Response(200, {}, msgspec.json.encode({"events_received": count}))
+
+
+def test_an_event_that_is_twice_in_a_batch_goes_in_two_requests_in_order() -> None:
+    events = [{**ADDED, "messageId": id_} for id_ in ("m-1", "m-2", "m-1", "m-1", "m-3")]
+    [one] = Tester(MetaConversions, SETTINGS).run(*events, answer=received)
+    ids = [[event["event_id"] for event in msgspec.json.decode(request.body)["data"]] for request in one.requests]
+    assert ids == [["m-1", "m-2", "m-3"], ["m-1"], ["m-1"]]
+    assert (one.outcomes, one.report) == ([DELIVERED] * 5, (5, 5))
+
+
+def test_events_of_different_names_may_have_the_same_id() -> None:
+    actions = {"custom": {"trigger": 'type = "track" and event in ["Quiz Won", "Quiz Lost"]'}}
+    events = [{**ADDED, "event": name, "messageId": "m-1"} for name in ("Quiz Won", "Quiz Lost", "Quiz Won")]
+    [one] = Tester(MetaConversions, SETTINGS, actions=actions).run(*events, answer=received)
+    names = [[event["event_name"] for event in msgspec.json.decode(request.body)["data"]] for request in one.requests]
+    assert names == [["Quiz Won", "Quiz Lost"], ["Quiz Won"]]
+
+
+def test_a_repetition_that_fails_fails_the_batch_which_may_come_again() -> None:
+    answers = iter([Response(200, {}, b'{"events_received":1}'), Response(503)])
+    [one] = Tester(MetaConversions, SETTINGS).run(ADDED, ADDED, answer=lambda request: next(answers))
+    assert one.verdict == Failure(Fault.TRANSIENT, "http_503", status=503)

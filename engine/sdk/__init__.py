@@ -54,6 +54,7 @@ from .function import setting
 from .headers import header_problem, url_problem
 from .oauth import Authority, ClientCredentials, RefreshToken, Token
 from .payload import decode_event, received_iso
+from .rounds import rounds
 from .semantic import named
 from .signing import Signer, webhook_id
 from .verdict import fault_of_status, reported, retry_after, verdict_by_status
@@ -121,6 +122,7 @@ __all__ = [
     "received_iso",
     "reported",
     "retry_after",
+    "rounds",
     "setting",
     "url_problem",
     "verdict_by_status",

@@ -28,6 +28,8 @@ class Graph(Vendor):
         body = msgspec.json.decode(request.body)
         expect(body.keys() == {"data"}, f"unknown keys {body.keys()}")
         expect(1 <= len(body["data"]) <= 1000, "too many events")
+        events = {(event["event_name"], event["event_id"]) for event in body["data"]}
+        expect(len(events) == len(body["data"]), "an event twice")
         for event in body["data"]:
             self.judge(event)
         for event in body["data"]:
