@@ -36,7 +36,7 @@ from doorstep.engine.sdk import (
 )
 
 from .answers import verdict_of
-from .fields import APP, APP_ONLY, CUSTOM, EVENT, EXTINFO, MORE, PERSONAL, USER, first, path
+from .fields import APP, APP_ONLY, CUSTOM, EVENT, EXTINFO, FULL_NAME, MORE, PERSONAL, USER, first, path
 from .settings import MetaSettings
 
 Ready: TypeAlias = Mapping[str, Callable[[object], str | None]]
@@ -79,7 +79,7 @@ class Conversion(Action[MetaSettings]):
             "event_id": fields.get("event_id", envelope.key),
             "action_source": source,
             "event_source_url": fields.get("event_source_url"),
-            "user_data": _user_data(fields, at, source, self._ready),
+            "user_data": _user_data(_with_names(fields), at, source, self._ready),
             "custom_data": _custom_data(fields) or None,
             "app_data": app_data if source == "app" else None,
             "opt_out": fields.get("opt_out"),
@@ -138,6 +138,14 @@ def ready(settings: MetaSettings) -> Ready:
         for name, field in USER.items()
         if field.personal is not None
     }
+
+
+def _with_names(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With first and last name, if only a full one is known and it has two words: of three, nobody knows which are which."""
+    words = fields.get("full_name", "").split()
+    if len(words) != 2 or fields.keys() & {"fn", "ln"}:
+        return fields
+    return {**fields, "fn": words[0], "ln": words[1]}
 
 
 def _user_data(fields: Mapping[str, Any], at: int, source: str, ready: Ready) -> dict[str, Any]:
@@ -215,7 +223,7 @@ def _standard(
         "description": f"Meta's standard event `{event}`.",
         "trigger": trigger,
         "event": event,
-        "fields": {**EVENT, **USER, **APP, **chosen, "custom_data": MORE},
+        "fields": {**EVENT, **USER, **FULL_NAME, **APP, **chosen, "custom_data": MORE},
         "__doc__": f"Meta's `{event}`.",
     }
     return type(event, (Conversion,), body)
@@ -296,6 +304,7 @@ class CustomEvent(Conversion):
             label="Event name", required=True, description="Meta's or yours.", default=path("event"), maximum=50
         ),
         **USER,
+        **FULL_NAME,
         **APP,
         **CUSTOM,
         "custom_data": MORE,

@@ -111,6 +111,15 @@ USER: Mapping[str, Field] = {
     "partner_name": Field(label="Partner", description="Which partner that is."),
 }
 APP_ONLY = ("madid", "anon_id")
+FULL_NAME: Mapping[str, Field] = {
+    "full_name": Field(
+        label="Full name",
+        description="One of two words goes out as first and last name, hashed, where neither is given.",
+        default=first("context.traits.name", "traits.name"),
+        personal="meta.name",
+        hashed="sha256",
+    )
+}
 
 EXTINFO = (
     *("platform", "package", "short_version", "long_version", "os_version", "model", "locale", "timezone_abbreviation"),

@@ -15,6 +15,8 @@ from .destination import MetaConversions
 
 SETTINGS = {"dataset_id": "123456789012345", "access_token": "s3cret-value"}
 SHA256_OF_JANE_DOE = "86e0b9e56c17cc4d12387e1949b85053fbe73bc3ce5a1188713a9d300cc6133d"
+SHA256_OF_JANE = "81f8f6dde88365f3928796ec7aa53f72820b06db8664f5fe76a7eb13e24546a2"
+SHA256_OF_DOE = "799ef92a11af918e3fb741df42934f3b568ed2d93ac1df74f1b8d41a27932a6f"
 ADDED = ECOMMERCE["Product Added"]
 
 
@@ -171,3 +173,23 @@ def test_a_repetition_that_fails_fails_the_batch_which_may_come_again() -> None:
     answers = iter([Response(200, {}, b'{"events_received":1}'), Response(503)])
     [one] = Tester(MetaConversions, SETTINGS).run(ADDED, ADDED, answer=lambda request: next(answers))
     assert one.verdict == Failure(Fault.TRANSIENT, "http_503", status=503)
+
+
+@pytest.mark.parametrize(
+    ("traits", "names"),
+    [
+        ({"name": " Jane  Doe "}, {"fn": SHA256_OF_JANE, "ln": SHA256_OF_DOE}),
+        ({"name": "Jane"}, {}),
+        ({"name": "Jane van Doe"}, {}),
+        ({"name": "Joan Roe", "firstName": "Jane"}, {"fn": SHA256_OF_JANE}),
+        ({"name": "Joan Roe", "last_name": "Doe"}, {"ln": SHA256_OF_DOE}),
+    ],
+)
+def test_a_full_name_of_two_words_is_a_first_and_a_last_one(traits: dict[str, str], names: dict[str, str]) -> None:
+    user = sent({**ADDED, "context": {"traits": traits}})["user_data"]
+    assert {name: user[name] for name in ("fn", "ln", "full_name") if name in user} == names
+
+
+def test_the_name_of_a_product_is_nobodys() -> None:
+    named = {**ADDED, "properties": {**ADDED["properties"], "name": "Blue Mug"}}
+    assert not sent(named)["user_data"].keys() & {"fn", "ln"}
