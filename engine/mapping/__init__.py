@@ -19,7 +19,7 @@ marked in the table. Where we differ on purpose:
 - an int keeps its digits in a text, where JavaScript rounds it to 53 bits (what `@json` decodes is rounded, as there);
 - half of an emoji (`@path` to `name[0]`) is U+FFFD: it could not be sent;
 - members of JavaScript's prototypes (`toString`) cannot be reached;
-- `@liquid`: dates are in UTC, and `increment` counts from 0 whatever the event has under that name.
+- `@liquid`: dates are in UTC, and `increment` counts from 0 whatever the event has under that name; the filter `escape_mrkdwn` is ours.
 """
 
 from __future__ import annotations

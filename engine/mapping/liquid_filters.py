@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -38,7 +39,7 @@ DISABLED_FILTERS = (
 
 _TEXT_FILTERS = frozenset(
     {
-        *("append", "prepend", "capitalize", "downcase", "upcase", "escape", "escape_once", "escapejs", "squish"),
+        *("append", "prepend", "capitalize", "downcase", "upcase", "escapejs", "squish"),
         *("strip", "lstrip", "rstrip", "strip_html", "strip_newlines", "split", "slice", "truncate", "truncatewords"),
         *(
             "remove",
@@ -133,6 +134,26 @@ def _join(left: Any, separator: Any = " ") -> str:
     return joint.join(texts)
 
 
+_SIGNS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"}
+_WRITTEN = {reference: sign for sign, reference in _SIGNS.items()}
+_REFERENCE = re.compile("|".join(_WRITTEN))
+_HTML = str.maketrans(_SIGNS)
+_MRKDWN = str.maketrans({sign: _SIGNS[sign] for sign in "&<>"})
+
+
+def _escape(left: Any) -> Any:
+    return bounded(shown(left).translate(_HTML))
+
+
+def _escape_once(left: Any) -> Any:
+    return _escape(_REFERENCE.sub(lambda match: _WRITTEN[match[0]], shown(left)))
+
+
+def _escape_mrkdwn(left: Any) -> Any:
+    """The three signs that mean something to Slack: `<!channel>` is then a text, and pings nobody."""
+    return bounded(shown(left).translate(_MRKDWN))
+
+
 def _divided_by(left: Any, right: Any, whole: Any = False) -> float | int:
     number, divisor = num_arg(left, default=0), num_arg(right, default=0)
     if not divisor:
@@ -177,6 +198,9 @@ FILTERS: Mapping[str, Filter] = {
     "jsonify": lambda left, *_: bounded(json_text(None if isinstance(left, Undefined) else items(left))),
     "sha256": lambda left: hashlib.sha256(shown(left).encode("utf-8", "replace")).hexdigest(),
     "raw": lambda left: left,
+    "escape": _escape,
+    "escape_once": _escape_once,
+    "escape_mrkdwn": _escape_mrkdwn,
     "to_integer": _to_integer,
 }
 """Filters that the library does not have, or has otherwise."""

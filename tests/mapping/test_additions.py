@@ -148,10 +148,21 @@ def test_a_template_that_may_not_be_or_grows_too_large_is_refused(template: str,
         ("{{ 'soon' | date: '%F' }}", "soon"),
         ("{% if f %}a{% continue %}b{% endif %}c", "a"),
         ("{% echo l %}{% cycle f, 'b' %}", "1x2"),
+        ("""{{ "<i>'&quot;' & " | append: '"' | escape }}""", "&lt;i&gt;&#39;&amp;quot;&#39; &amp; &#34;"),
+        ("{{ '&lt;i> &#39;&#34; &quot;&eacute;' | escape_once }}", "&lt;i&gt; &#39;&#34; &amp;quot;&amp;eacute;"),
+        ("{{ l | escape }}{{ n | escape }}{{ nothing | escape_once }}", "1x"),
     ],
 )
 def test_a_template_is_rendered_as_javascript_would(template: str, text: str) -> None:
     assert mapped({"@liquid": template}, {"f": 2.0, "l": [1.0, "x"], "o": {"a": 1}, "n": None}) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [('<!channel> &amp; "it\'s"', '&lt;!channel&gt; &amp;amp; "it\'s"'), (["<", 1.0], "&lt;1"), (None, ""), (2.0, "2")],
+)
+def test_a_value_that_is_escaped_for_slack_is_no_markup_there(value: Any, text: str) -> None:
+    assert mapped({"@liquid": "{{ v | escape_mrkdwn }}"}, {"v": value}) == text
 
 
 def test_now_is_asked_of_the_library() -> None:
