@@ -43,7 +43,8 @@ _ERRORS = {
 """What Slack answers in plain text, and who must act."""
 
 _DEFAULT_TEXT = {
-    "@template": "*{{type}}* {{event}}{{name}} by {{userId}}",
+    "@liquid": "*{{ type | escape_mrkdwn }}* {{ event | escape_mrkdwn }}{{ name | escape_mrkdwn }} "
+    "by {{ userId | escape_mrkdwn }}",
 }
 
 
@@ -75,7 +76,7 @@ class PostMessage(Action[SlackSettings]):
             label="Message",
             type="text",
             required=True,
-            description="What is posted, in Slack's mrkdwn. `&`, `<` and `>` in values of the event are escaped by `@liquid`'s `escape`.",
+            description="What is posted, in Slack's mrkdwn. `@liquid`'s `escape_mrkdwn` escapes `&`, `<` and `>` in values of the event.",
             default=_DEFAULT_TEXT,
             maximum=40_000,
         ),

@@ -34,6 +34,13 @@ def test_the_text_is_the_users_template() -> None:
     assert msgspec.json.decode(sent.requests[0].body) == {"text": "*Order <Completed>* for 27.5"}
 
 
+def test_values_of_the_event_are_no_markup_in_the_default_text() -> None:
+    event = {**EVENT, "event": '<!channel> "R&D" isn\'t it', "userId": "<@U1>"}
+    [sent] = Tester(Slack, {"url": URL}).run(event)
+    text = '*track* &lt;!channel&gt; "R&amp;D" isn\'t it by &lt;@U1&gt;'
+    assert msgspec.json.decode(sent.requests[0].body) == {"text": text}
+
+
 def test_several_messages_of_one_event_are_several_actions() -> None:
     actions = {
         "orders": {"trigger": 'event = "Order <Completed>"', "mapping": {"text": "an order"}},

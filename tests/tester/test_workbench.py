@@ -79,7 +79,8 @@ def test_a_destination_is_shown_with_its_actions(bench) -> None:
     [action] = bench.shown("chat").actions
     assert (action.name, action.trigger) == ("post_message", 'type = "track"')
     [field] = [field for field in action.fields if field.name == "text"]
-    assert (field.required, field.mapping) == (True, {"@template": "*{{type}}* {{event}}{{name}} by {{userId}}"})
+    text = "*{{ type | escape_mrkdwn }}* {{ event | escape_mrkdwn }}{{ name | escape_mrkdwn }} by {{ userId | escape_mrkdwn }}"
+    assert (field.required, field.mapping) == (True, {"@liquid": text})
     assert bench.shown("hook").actions == []
     with pytest.raises(LookupError, match="no destination nobody"):
         bench.shown("nobody")
