@@ -46,6 +46,8 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """Chunks."""
     oldest: int
     """The first number that is still held."""
+    is_bare: bool = False
+    """See `Disposed`."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

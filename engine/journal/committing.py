@@ -120,6 +120,8 @@ class Committer:
         self._dispose_at = inf
         self._retry_at = -inf
         self._hopeless = False
+        self._is_bare = False
+        """Nobody needs what is held, and none of it can go."""
         self._gave_ballast = store.starts_full
         self._refill_at = -inf
         self._play_back_at = -inf
@@ -144,6 +146,7 @@ class Committer:
     def adopt(self, account: DiskAccount) -> None:
         """It is in the file with the first events that it is to get: after a crash it would be new, and begin after them."""
         self._positions[account] = account.where()
+        self._is_bare = False
         self.note(account)
         self._flush_now()
 
@@ -188,8 +191,8 @@ class Committer:
 
     @property
     def is_over_quota(self) -> bool:
-        """Events wait because `max_journal_bytes` is used up."""
-        if not self._waiting or not self.used_bytes:
+        """Events wait because `max_journal_bytes` is used up. Not for what stays for ever: then the next ones are taken, however big."""
+        if not self._waiting or not self.used_bytes or self._is_bare:
             return False
         return self.used_bytes + self._waiting[0].size_bytes > self.limits.max_bytes
 
@@ -266,6 +269,7 @@ class Committer:
         self._hopeless = False
         self.commits += 1
         self.used_bytes = committed.used_bytes
+        self._is_bare = committed.is_bare
         if self.is_full and committed.deleted:
             self._retry_at = draft.now
         if draft.disposal and (self.is_full or not committed.deleted):

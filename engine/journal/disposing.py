@@ -44,6 +44,8 @@ class Disposed(msgspec.Struct, frozen=True):
 
     chunks: int = 0
     size_bytes: int = 0
+    is_bare: bool = False
+    """Whether nobody needs what is left, and none of it can go: the newest chunk, and damaged ones."""
 
 
 class Undeletable(Exception):
@@ -82,10 +84,13 @@ class Disposer:
         )
         rows = [row for row in rows if row[0] not in self._damaged]
         chunks = freed = 0
+        is_bare = disposal.floor >= end and not disposal.keep and "chunks" not in self._passed_over
         for first, count, size, received in rows:
-            if first in keep or chunks == DELETED_AT_ONCE or first + integer(count) >= end:
+            if first in keep or first + integer(count) >= end:
                 continue
-            if seconds(received) >= disposal.before and used_bytes - freed <= disposal.max_bytes:
+            is_over = seconds(received) < disposal.before or used_bytes - freed > disposal.max_bytes
+            if chunks == DELETED_AT_ONCE or not is_over:
+                is_bare = False
                 break
             self._delete_chunk(first, integer(count))
             freed += integer(size)
@@ -98,7 +103,7 @@ class Disposer:
         )
         if chunks:
             self._delete("attempts", "DELETE FROM attempts WHERE high < ?", rows[0][0])
-        return Disposed(chunks, freed)
+        return Disposed(chunks, freed, is_bare)
 
     def _delete_chunk(self, first: int, count: int) -> None:
         try:

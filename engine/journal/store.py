@@ -206,6 +206,7 @@ class Store:
             used_bytes=self._used,
             deleted=disposed.chunks,
             oldest=self._oldest() if disposed.chunks else 0,
+            is_bare=disposed.is_bare,
         )
 
     def _append(self, arrivals: Sequence[Arrival]) -> list[StoredChunk]:

@@ -252,3 +252,26 @@ async def test_at_its_quota_a_commit_deletes_as_many_rows_as_the_busiest_one_add
             used.append(log.statistics().used_bytes)
     assert [len(commit.arrivals) for commit in disk.commits if commit.arrivals] == [31] * 12
     assert max(used[4:]) <= 14 * 2**20 < 16 * 2**20
+
+
+@pytest.mark.parametrize("retention_s", [0.0, 86400.0])
+async def test_what_is_bigger_than_the_room_that_is_left_is_taken_once_nobody_needs_what_is_there(
+    open_log: Any, events: Any, tmp_path: Path, retention_s: float
+) -> None:
+    """The newest chunk stays, so some bytes are always in use: all intake stood still for good."""
+    limits = Limits(retention_s=retention_s, max_bytes=1300)
+    async with open_log("disk", tmp_path, [], limits=limits) as log:
+        account = log.account("a")
+        places = [1]
+        account.follow(lambda: Position(places[-1]))
+        await (await log.take(events(1, 8), "shop")).stored()
+        for first in (9, 41, 73):
+            ticket = await log.take(events(first, 32), "shop")
+            with anyio.move_on_after(100) as scope:
+                await ticket.stored()
+            assert (scope.cancelled_caught, log.statistics().is_full) == (True, True), "a needs what is there"
+            places.append(log.end)
+            account.moved()
+            with anyio.fail_after(2):
+                assert await ticket.stored() == first
+            assert log.statistics().oldest == max(1, first - 32), "what was the newest, and what is"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import apsw
 import pytest
 from doorstep.engine.errors import JournalFull
@@ -157,3 +158,21 @@ async def test_an_engine_s_journal_lives_on_with_a_chunk_that_cannot_be_deleted(
     assert [chunk.first for chunk in stored] == [7, 9, 11]
     assert firsts(tmp_path)[0] == 1
     assert firsts(tmp_path)[-1] == 11
+
+
+@pytest.mark.anyio
+async def test_chunks_that_cannot_be_deleted_keep_nothing_out_for_good(
+    open_log: Any, events: Callable[[int, int], Any], tmp_path: Path
+) -> None:
+    filled(tmp_path, 3)
+    broken_chain(tmp_path, 0)
+    stored: list[Any] = []
+    async with open_log("disk", tmp_path, stored, limits=Limits(retention_s=0.0, max_bytes=50_000)) as log:
+        account = log.account("a")
+        account.follow(lambda: Position(log.end))
+        for first in (7, 9, 11):
+            with anyio.fail_after(5):
+                await (await log.take(events(first, 2), "shop")).stored()
+            account.moved()
+        await anyio.sleep(5)
+    assert firsts(tmp_path) == [1, 11]
