@@ -103,6 +103,7 @@ class Disposer:
         )
         if chunks:
             self._delete("attempts", "DELETE FROM attempts WHERE high < ?", rows[0][0])
+            self._delete("gaps", "DELETE FROM gaps WHERE last < ?", rows[0][0])
         return Disposed(chunks, freed, is_bare)
 
     def _delete_chunk(self, first: int, count: int) -> None:

@@ -254,9 +254,20 @@ class Store:
                 (name, low, high, packed(attempts)),
             )
         for gap in changes.gaps:
-            run("INSERT INTO gaps VALUES(?, ?, ?, ?)", (name, gap.first, gap.last, packed(gap)))
+            self._write_gap(name, gap)
         if changes.version:
             self._use(name, changes.used_from, changes.version, changes.plan)
+
+    def _write_gap(self, name: str, gap: Gap) -> None:
+        """One row for what is missed without a break: a destination that is down and lets events expire misses some four times a second."""
+        with suppress(Damaged, apsw.CorruptError):
+            newest = "SELECT rowid, row FROM gaps WHERE destination = ? ORDER BY rowid DESC LIMIT 1"
+            for rowid, row in self._all(newest, name):
+                before = unpacked(row, Gap)
+                if before.reason == gap.reason and before.first <= gap.first <= before.last + 1:
+                    gap = msgspec.structs.replace(gap, first=before.first, last=max(before.last, gap.last))
+                    self._connection.execute("DELETE FROM gaps WHERE rowid = ?", (rowid,))
+        self._connection.execute("INSERT INTO gaps VALUES(?, ?, ?, ?)", (name, gap.first, gap.last, packed(gap)))
 
     def _use(self, name: str, number: int, version: str, plan: bytes) -> None:
         """Notes from where on a plan holds, unless it held already."""

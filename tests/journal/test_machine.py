@@ -54,13 +54,20 @@ class State(msgspec.Struct, frozen=True):
     """With when they are due (UTC)."""
     dead: tuple[int, ...]
     paused: bool
-    missed: int
+    missed: frozenset[int]
 
 
 class Place:
     """What the model knows of one destination, and every value that this had since it was last written down."""
 
-    def __init__(self, account: Any, *, dead: tuple[int, ...] = (), missed: int = 0, since: int | None = None) -> None:
+    def __init__(
+        self,
+        account: Any,
+        *,
+        dead: tuple[int, ...] = (),
+        missed: frozenset[int] = frozenset(),
+        since: int | None = None,
+    ) -> None:
         self.account = account
         self.since = since
         """Where the log ended when the destination was new, in this life."""
@@ -172,7 +179,10 @@ class Play:
             assert before.since == self.log.end, "it is in the file with the first event that is for it"
             return Place(account, since=self.log.end)
         found = Place(account, dead=self._dead(name), missed=self._missed(name))
-        assert found.state() in before.past, (found.state(), before.past)
+        state, oldest = found.state(), self.log.statistics().oldest
+        forgotten = {number for past in before.past for number in past.missed - state.missed}
+        assert all(number < oldest for number in forgotten), "what was missed goes with the chunks that come after it"
+        assert state in [msgspec.structs.replace(past, missed=past.missed & state.missed) for past in before.past]
         for row in account.parked:
             assert (row.line, row.source) == self.accepted[row.number]
             envelope = account.envelope(row)
@@ -240,7 +250,7 @@ class Play:
         assert place.cursor.skip(gap.first, gap.last) == (len(lost) if lost else gap.count)
         place.unsettled -= lost
         place.scan = place.cursor.scan
-        place.missed += gap.count
+        place.missed |= frozenset(range(gap.first, gap.last + 1))
         place.account.missed(gap)
 
     def _same(self, chunk: Chunk, number: int) -> None:
@@ -380,9 +390,12 @@ class Play:
             assert (letter.reason, letter.status, letter.version) == ("http_400", 400, "v1")
         return tuple(letter.number for letter in letters)
 
-    def _missed(self, name: str) -> int:
+    def _missed(self, name: str) -> frozenset[int]:
         rows = self._ask("SELECT row FROM gaps WHERE destination = ?", name)
-        return sum(msgspec.msgpack.decode(row[4:], type=Gap).count for (row,) in rows)
+        gaps = [msgspec.msgpack.decode(row[4:], type=Gap) for (row,) in rows]
+        missed = [number for gap in gaps for number in range(gap.first, gap.last + 1)]
+        assert len(missed) == len(set(missed)), "each once"
+        return frozenset(missed)
 
     def _ask(self, statement: str, *values: str) -> list[Any]:
         connection = apsw.Connection(str(self.path / "journal.db"), flags=apsw.SQLITE_OPEN_READONLY)

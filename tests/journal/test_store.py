@@ -30,7 +30,7 @@ from doorstep.engine.journal.records import (
     Standing,
     Waiting,
 )
-from doorstep.engine.journal.sealing import sealed, unsealed
+from doorstep.engine.journal.sealing import sealed, unpacked, unsealed
 from doorstep.engine.journal.store import Store, hash_of
 
 POSITION = Position(3, (OpenChunk(1, 2, b"\x02"),))
@@ -465,3 +465,30 @@ def test_while_the_wal_cannot_be_played_back_no_events_are_taken_and_cursors_are
     store.commit(Commit(changes=[changes(position=Position(3))]))
     crammed = False
     assert [chunk.first for chunk in store.commit(Commit(arrivals=[arrival(2)])).chunks] == [3]
+
+
+def test_what_is_missed_without_a_break_is_one_row_and_goes_with_the_last_events_it_speaks_of(
+    new: Any, folder: Path
+) -> None:
+    """A destination that was down, and let events expire, had four more rows a second, for good."""
+    store = new()
+    for _ in range(10):
+        store.commit(Commit(arrivals=[arrival()]))
+
+    def missed(name: str, first: int, last: int, reason: Any = "expired") -> None:
+        store.commit(Commit(changes=[changes(name, gaps=[Gap(first, last, reason, float(last))])]))
+
+    for number in (1, 2, 3):
+        missed("a", number, number)
+        missed("b", 2 * number, 2 * number)
+    missed("a", 3, 4)
+    missed("a", 5, 5, "damaged")
+    found = "SELECT destination, first, last FROM gaps ORDER BY destination, first"
+    assert ask(folder, found) == [("a", 1, 4), ("a", 5, 5), ("b", 2, 2), ("b", 4, 4), ("b", 6, 6)]
+    assert unpacked(ask(folder, "SELECT row FROM gaps WHERE destination = 'a' AND last = 4")[0][0], Gap) == Gap(
+        1, 4, "expired", 4.0
+    )
+    store.commit(disposal(floor=5, before=2000.0))
+    assert len(ask(folder, found)) == 5
+    store.commit(disposal(floor=6, before=2000.0))
+    assert ask(folder, found) == [("a", 5, 5), ("b", 6, 6)]
