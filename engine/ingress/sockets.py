@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import ssl
@@ -26,6 +25,7 @@ from anyio.streams.tls import TLSStream
 
 from ..errors import Closed
 from ..model.lines import Lines
+from ..net.accepting import NO_DESCRIPTORS, NO_DESCRIPTORS_S, PASSED_OVER
 from .intake import Intake
 from .listen import Listeners
 from .port import IngressStatistics, pass_on
@@ -42,8 +42,6 @@ _HANDSHAKE_S = 10.0
 _HANDSHAKES_SAID_EVERY_S = 10.0
 """Of those that failed: whoever scans ports fills no log."""
 _CLOSE_S = 1.0
-_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_NO_DESCRIPTORS_S = 0.1
 
 
 class _Broken(Exception):
@@ -241,12 +239,10 @@ async def _next_connection(listener: socket.socket) -> socket.socket:
         await anyio.wait_readable(listener)
         try:
             connection, _ = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            continue
         except OSError as error:
-            if error.errno in _NO_DESCRIPTORS:
-                await anyio.sleep(_NO_DESCRIPTORS_S)
-            elif listener.fileno() >= 0:
+            if error.errno in NO_DESCRIPTORS:
+                await anyio.sleep(NO_DESCRIPTORS_S)
+            elif error.errno not in PASSED_OVER and listener.fileno() >= 0:
                 raise
         else:
             connection.setblocking(False)

@@ -323,13 +323,23 @@ async def test_a_reset_before_the_connection_is_looked_at_harms_nobody(taker: An
     assert taker.lines == [b"a"]
 
 
-async def test_without_free_descriptors_clients_wait(taker: Any) -> None:
-    class Exhausted:
-        """A listener whose first `accept` finds no descriptor left."""
+@pytest.mark.parametrize(
+    "failures",
+    [
+        [errno.EMFILE, errno.ECONNABORTED],
+        [errno.EPERM, errno.EPROTO, errno.ENOPROTOOPT, errno.EOPNOTSUPP],
+        [errno.ENETDOWN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH],
+    ],
+)
+async def test_clients_wait_for_descriptors_and_what_the_network_has_against_one_of_them_stops_no_other(
+    taker: Any, failures: list[int]
+) -> None:
+    class Unlucky:
+        """A listener whose first `accept`s fail."""
 
         def __init__(self, listener: socket.socket) -> None:
             self._listener = listener
-            self._failures = [errno.EMFILE, errno.ECONNABORTED]
+            self._failures = [*failures]
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self._listener, name)
@@ -341,7 +351,7 @@ async def test_without_free_descriptors_clients_wait(taker: Any) -> None:
 
     ingress = tcp()
     listeners: list[Any] = ingress._listeners.sockets
-    listeners[:] = map(Exhausted, listeners)
+    listeners[:] = map(Unlucky, listeners)
     async with serving(ingress, taker):
         async with await connect(ingress) as client:
             await client.send(b"a\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
 from collections.abc import Sequence
@@ -11,14 +10,12 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
+from ..accepting import NO_DESCRIPTORS, NO_DESCRIPTORS_S, PASSED_OVER
 from .watch import Watches
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-NO_DESCRIPTORS_S = 0.1
-"""Until the next try: some connection may have gone."""
 ROOM_S = 0.01
 """Until the next look whether a connection has ended, while there are as many as may be."""
 HANDSHAKE_S = 10.0
@@ -49,11 +46,11 @@ async def next_connection(listener: socket.socket, watches: Watches) -> socket.s
         await _wait_for_room(watches)
         try:
             connection, _ = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            continue
         except OSError as error:
             if listener.fileno() < 0:
                 break
+            if error.errno in PASSED_OVER:
+                continue
             if error.errno not in NO_DESCRIPTORS:
                 raise
             watches.make_room()
