@@ -95,6 +95,10 @@ class DiskLog:
         self._accounts: dict[str, DiskAccount] = {}
         self._removed: dict[str, DiskAccount] = {}
         """Of destinations that are not back: what was under way when they went ends late, and is theirs should they come back."""
+        self._stored_bytes = 0
+        """Of all that was stored in this life ..."""
+        self._counted: dict[str, int] = {}
+        """... and how much of it is in the `backlog_bytes` of a destination that was removed."""
         self._frames = Frames(clock.utc() - clock.monotonic())
         self._dedup = dedup or Dedup({})
         self._room = Room(TAKEN_BYTES)
@@ -199,8 +203,9 @@ class DiskLog:
             self._frames.note(chunk.first, arrived[stored.start].offset_s)
             self._cache.put(chunk)
             self._counters.accepted += len(chunk.envelopes)
+            self._stored_bytes += (size_bytes := stored_bytes(chunk))
             for account in self._accounts.values():
-                account.backlog_bytes += stored_bytes(chunk)
+                account.backlog_bytes += size_bytes
             self._on_stored(chunk)
         for one in taken:
             self._room.leave(one.cost)
@@ -229,7 +234,10 @@ class DiskLog:
         if before is not None:
             self.committer.remove(before)
         found = before.found() if before else self._found.pop(name, None)
-        if found is None:
+        if found is not None:  # what came while it was away is backlog, as far as it is still there
+            backlog_bytes = found.backlog_bytes + self._stored_bytes - self._counted.pop(name, 0)
+            found = msgspec.structs.replace(found, backlog_bytes=min(backlog_bytes, self.committer.used_bytes))
+        else:
             start = self._oldest if oldest else self.end
             backlog_bytes = self.committer.used_bytes if oldest else 0
             found = Found(name=name, position=Position(start), backlog_bytes=backlog_bytes, is_new=True)
@@ -257,11 +265,13 @@ class DiskLog:
         self.committer.remove(account)
         self._accounts.pop(account.name, None)
         self._removed[account.name] = account
+        self._counted[account.name] = self._stored_bytes
 
     def forget(self, name: str) -> None:
         """A destination that has no account open was forgotten in the file: should it come back, it is new."""
         self._found.pop(name, None)
         self._removed.pop(name, None)
+        self._counted.pop(name, None)
 
     async def read(self, number: int) -> Chunk | Gap | None:
         """See `Account`. Several who want the same chunk wait for one reading."""

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.journal import standing
+from doorstep.engine.journal.account import stored_bytes
 from doorstep.engine.journal.committing import FLUSH_S, Limits
 from doorstep.engine.journal.records import Position, Standing
 from doorstep.engine.model import Chunk, LineDecoder, Lines
@@ -275,3 +276,39 @@ async def test_what_is_bigger_than_the_room_that_is_left_is_taken_once_nobody_ne
             with anyio.fail_after(2):
                 assert await ticket.stored() == first
             assert log.statistics().oldest == max(1, first - 32), "what was the newest, and what is"
+
+
+async def test_what_came_while_a_destination_was_away_is_its_backlog(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
+    """Its `backlog.max_bytes` did not hold: it knew of what had come before only."""
+    stored: list[Chunk] = []
+    async with open_log("disk", tmp_path, stored) as log:
+        log.account("a").close()
+        for first in (1, 4):
+            await (await log.take(events(first, 3), "shop")).stored()
+        account = log.account("a")
+        assert account.backlog_bytes == sum(map(stored_bytes, stored)) > 0
+        account.close()
+        again = log.account("a")
+        assert again.backlog_bytes == sum(map(stored_bytes, stored)), "each once"
+        again.took(stored[0])
+        again.close()
+        await (await log.take(events(7, 3), "shop")).stored()
+        assert log.account("a").backlog_bytes == sum(map(stored_bytes, stored[1:]))
+
+
+async def test_of_what_came_while_a_destination_was_away_only_what_is_still_there_is_its_backlog(
+    open_log: Any, events: Any, tmp_path: Path
+) -> None:
+    async with open_log("disk", tmp_path, []) as log:
+        log.account("a")
+    async with open_log("disk", tmp_path, [], limits=Limits(retention_s=0.0)) as log:
+        other = log.account("other")
+        other.follow(lambda: Position(log.end))
+        for first in range(1, 40, 3):
+            await (await log.take(events(first, 3), "shop")).stored()
+            other.moved()
+            await anyio.sleep(2)
+        assert log.statistics().oldest == 37
+        assert log.account("a").backlog_bytes == log.statistics().used_bytes
