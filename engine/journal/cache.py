@@ -16,7 +16,10 @@ class ChunkCache:
         self._size_bytes = 0
 
     def put(self, chunk: Chunk) -> None:
-        """Keeps `chunk`, and lets go of the ones not used for longest."""
+        """Keeps `chunk`, in place of one that begins where it does, and lets go of the ones not used for longest."""
+        before = self._chunks.pop(chunk.first, None)
+        if before is not None:
+            self._size_bytes -= before.size_bytes
         self._chunks[chunk.first] = chunk
         self._size_bytes += chunk.size_bytes
         while self._size_bytes > self._max_bytes and len(self._chunks) > 1:

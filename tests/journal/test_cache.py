@@ -1,0 +1,19 @@
+"""What is held is what is counted."""
+
+from __future__ import annotations
+
+from doorstep.engine.journal.cache import ChunkCache
+from doorstep.engine.model import Chunk
+
+
+def test_a_chunk_that_is_put_again_counts_once() -> None:
+    """The reading thread may be ahead of the announcement of a commit, and both put it."""
+    cache = ChunkCache(100)
+    cache.put(Chunk(1, [], 40))
+    for size in (40, 50, 60):
+        cache.put(Chunk(2, [], size))
+    assert repr(cache) == "<ChunkCache 2 chunks, 100 of 100 bytes>"
+    cache.put(Chunk(1, [], 40))
+    cache.put(Chunk(3, [], 30))
+    assert repr(cache) == "<ChunkCache 2 chunks, 70 of 100 bytes>"
+    assert cache.get(2) is None, "the one that was not used for longest"
