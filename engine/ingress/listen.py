@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import ssl
@@ -13,6 +14,8 @@ from contextlib import suppress
 from ..errors import ConfigError, Problem
 from ..net.address import format_address, parse_address
 from .settings import TlsSettings
+
+_log = logging.getLogger("doorstep.ingress")
 
 _BACKLOG = 1024
 _ANSWER_S = 1.0
@@ -28,11 +31,18 @@ class Listeners:
         self._closed = False
 
     def close(self) -> None:
-        """Nobody can connect any more; the file of a Unix socket is removed if it is still ours."""
+        """Nobody can connect any more; the file of a Unix socket is removed if it is still ours, or it is said that it could not be.
+
+        It goes first: while the socket listens nobody else takes the path, so it is not another's file, with the number of ours.
+        """
         if self._closed:
             return
         self._closed = True
-        self._unlink()
+        try:
+            self._unlink()
+        except OSError as error:
+            facts = {"path": ", ".join(self.addresses), "error": error.strerror or str(error)}
+            _log.warning("the file of a socket could not be removed", extra={"facts": facts})
         for each in self.sockets:
             each.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import tempfile
@@ -13,6 +14,7 @@ import anyio
 import pytest
 from doorstep.engine.errors import ConfigError
 from doorstep.engine.ingress import TcpSettings, UnixSettings, open_ingress
+from doorstep.engine.ingress import listen as listen_module
 
 from .clients import LIMIT, all_of, opened, serving
 
@@ -83,6 +85,24 @@ async def test_the_socket_of_a_successor_is_left_alone(folder: Path) -> None:
     assert path.exists()
     second.stop()
     assert not path.exists()
+
+
+async def test_where_the_file_cannot_be_removed_that_is_said_and_nobody_can_connect_any_more(
+    folder: Path, taker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(listen_module, "_unlink_own", refused)
+    path = folder / "s"
+    with caplog.at_level(logging.WARNING, "doorstep.ingress"):
+        async with serving(opened(UnixSettings(path=str(path))), taker):
+            pass
+    (record,) = caplog.records
+    assert record.message == "the file of a socket could not be removed"
+    assert record.facts == {"path": str(path), "error": "Permission denied"}  # type: ignore[attr-defined]
+    with pytest.raises(OSError, match="refused"), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
 
 
 async def test_a_place_that_does_not_exist_is_a_configuration_error(folder: Path) -> None:
