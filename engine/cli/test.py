@@ -106,16 +106,19 @@ def _events(file: str | None, sample: str | None) -> list[str]:
 
 
 def _documents(text: str, file: str) -> Iterator[str]:
-    """One event over many lines, a list of them, or one a line."""
+    """One event over many lines, a list of them, or one a line, which then stays as it is written."""
+    lines = [line for line in text.splitlines() if line.strip()]
     try:
         whole = json.loads(text)
     except ValueError:
-        lines = [line for line in text.splitlines() if line.strip()]
         if not lines:
             raise click.BadParameter(f"{file} is empty", param_hint="--event") from None
         yield from lines
         return
-    yield from (json.dumps(one) for one in (whole if isinstance(whole, list) else [whole]))
+    if isinstance(whole, dict) and len(lines) == 1:
+        yield lines[0]
+    else:
+        yield from (json.dumps(one) for one in (whole if isinstance(whole, list) else [whole]))
 
 
 def _sample(name: str) -> Mapping[str, Any]:

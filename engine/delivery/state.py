@@ -22,7 +22,7 @@ from ..journal.log import Account
 from ..journal.records import Gap, ParkedEvent, Try
 from ..model.batch import Batch
 from ..model.envelope import Chunk, Envelope
-from ..model.outcome import Failure
+from ..model.outcome import UNREADABLE, Failure
 from ..policy.blame import Blame
 from ..policy.breaker import Breaker, State
 from ..policy.limiter import Limiter
@@ -225,11 +225,22 @@ class DestinationState:
             return
         self.window.add(list(compress(envelopes, map(not_, reasons))), now)
         for reason in set(filter(None, reasons)):
+            if reason == UNREADABLE.reason:
+                self._bury_undecodable(_of(reason, envelopes, reasons))
+                continue
             self.counters.count_filtered(reason, reasons.count(reason))
             if again:
-                those = [envelope for envelope, why in zip(envelopes, reasons, strict=True) if why == reason]
-                self.account.tried("filtered", those, began=now, reason=reason)
+                self.account.tried("filtered", _of(reason, envelopes, reasons), began=now, reason=reason)
         self.settle(list(compress(envelopes, reasons)), now)
+
+    def _bury_undecodable(self, envelopes: Sequence[Envelope]) -> None:
+        """What decides whether these are for this destination cannot be read: nobody filtered them, it is their own fault."""
+        for envelope in envelopes:
+            self.account.bury(envelope, UNREADABLE, [], self.plan.version)
+            self.counters.count_dead(UNREADABLE.reason)
+            count = self.counters.dead_of(UNREADABLE.reason)
+            if count == 10 ** (len(str(count)) - 1):  # never silent, never a flood
+                self._log_change("events were given up", reason=UNREADABLE.reason, count=count)
 
     def _without_culprit(self, chunk: Chunk, now: float) -> Chunk:
         culprit = self.careful.culprit
@@ -467,3 +478,7 @@ class DestinationState:
 
 def _number(envelope: Envelope) -> int:
     return envelope.number
+
+
+def _of(reason: str, envelopes: Sequence[Envelope], reasons: Sequence[str | None]) -> list[Envelope]:
+    return [envelope for envelope, why in zip(envelopes, reasons, strict=True) if why == reason]

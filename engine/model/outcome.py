@@ -91,3 +91,7 @@ Judgement: TypeAlias = Verdict | Reported
 
 DELIVERED = Delivered()
 UNTRIED = Untried()
+UNREADABLE = Failure(
+    Fault.EVENT, "undecodable", detail="what decides whether it is for this destination cannot be decoded"
+)
+"""Of an event in which a part that was only skipped on arrival cannot be decoded (`1e999`), and routing has to read it."""

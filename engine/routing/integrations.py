@@ -19,7 +19,7 @@ Choices: TypeAlias = Mapping[str, bool]
 
 V = TypeVar("V")
 
-_decode_entries = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_decode_entries = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def choices(raw: bytes) -> Choices | None:
@@ -49,5 +49,6 @@ def options(raw: bytes, name: str, label: str) -> dict[str, Any]:
 
 
 def _entries(raw: bytes) -> dict[str, msgspec.Raw]:
-    said = _decode_entries(raw) if raw else None
-    return {name: entry for name, entry in (said or {}).items() if bytes(entry) != b"null"}
+    """What is no object says nothing (`spec = "any"`)."""
+    said = _decode_entries(raw) if raw.startswith(b"{") else {}
+    return {name: entry for name, entry in said.items() if bytes(entry) != b"null"}

@@ -41,6 +41,14 @@ def test_a_life_is_told_per_destination(doorstep_cli, invoke, receiver, answer, 
     }
 
 
+def test_an_event_that_routing_cannot_read_was_given_up_not_filtered(doorstep_cli, invoke, write_config):
+    write_config('[destinations.hook]\ntype = "console"\ntrigger = "properties.a > 0"\n')
+    line = b'{"type":"track","event":"a","userId":"u","messageId":"inf","properties":{"a":1e999}}\n'
+    assert doorstep_cli("run", input=line).returncode == 3
+    told = invoke("explain", "inf").stdout
+    assert re.search(r"^  hook: given up, dead letter 1: undecodable \(settings \w+\)$", told, re.MULTILINE)
+
+
 def test_an_event_that_never_came_is_told_so_with_3(doorstep_cli, invoke, events, write_config):
     write_config('[destinations.out]\ntype = "console"\n')
     assert doorstep_cli("run", input=b"\n".join(events(3))).returncode == 0

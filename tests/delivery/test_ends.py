@@ -7,8 +7,10 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.delivery import MailboxSettings
+from doorstep.engine.model import Lines
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.routing import Route, compile_fql
 from doorstep.engine.settings import Duration, Size
 
 pytestmark = pytest.mark.anyio
@@ -99,3 +101,26 @@ async def test_on_a_signal_a_destination_that_only_refuses_is_not_waited_for(wor
         await w.fleet.drain_healthy(30)
         assert anyio.current_time() - start < 7
         assert w.statistics("slow").delivered == 10
+
+
+async def test_an_event_in_which_the_trigger_reads_what_cannot_be_decoded_is_a_dead_letter_there_and_nowhere_else(
+    world: Any, receiver: Any, caplog: Any
+) -> None:
+    async with world() as w:
+        reading = Route(name="reading", integration="Hook", trigger=compile_fql("properties.a > 0"))
+        w.plan("reading", receiver(), route=reading)
+        other = Route(name="sibling", integration="Hook", trigger=compile_fql("event = F"))
+        w.plan("sibling", receiver(), route=other)
+        w.reconcile()
+        lines = [
+            b'{"type":"track","userId":"u","event":"E","messageId":"m-%d","n":%d,"properties":{"a":%b}}' % (n, n, a)
+            for n, a in enumerate((b"1", b"1e999", b"0", b"1e999", b"2"), 1)
+        ]
+        await w.log.take(w.decoder.decode(Lines(lines, range(1, 6))), "test")
+        await w.fleet.drain(60)
+        s = w.statistics("reading")
+        assert (s.delivered, s.filtered, s.dead_reasons, s.pending) == (2, {"trigger": 1}, {"undecodable": 2}, 0)
+        assert s.dead_classes == {"event": {"undecodable": 2}}
+        assert w.receivers["reading"].order == [1, 5]
+        assert w.statistics("sibling").filtered == {"trigger": 5}
+    assert [record.getMessage() for record in caplog.records] == ["events were given up"]

@@ -26,6 +26,7 @@ from doorstep.engine.routing import UNDECODABLE, options
         ({"All": False, "Slack": {"n": 1.5}}, {"n": 1.5}),
         ({"slack": {"channel": "#orders"}}, {}),
         ({"Slack": "#orders"}, {}),
+        ("Slack", {}),
     ],
 )
 def test_the_options_of_a_destination(integrations: Any, expected: dict[str, Any]) -> None:

@@ -84,6 +84,13 @@ def test_what_was_seen_on_arrival_spares_a_look_at_each_and_changes_no_answer() 
     assert table.scan("hook", unseen) is None, "it was looked at each all the same"
 
 
+@pytest.mark.parametrize("said", [b'"some text"', b"[false]", b"12345", b"false"])
+def test_an_integrations_that_is_no_object_says_nothing(said: bytes) -> None:
+    line = b'{"type": "track", "integrations": %b}' % said
+    event = AnyEvent(type="track", integrations=msgspec.Raw(said))
+    assert RoutingTable([route()]).judge("hook", Envelope(0, line, event, RECEIPT)) is None
+
+
 def test_options_that_cannot_be_decoded_still_mean_yes() -> None:
     line = b'{"type": "track", "integrations": {"All": false, "Webhook": {"x": 1e999}}}'
     assert RoutingTable([route()]).judge("hook", envelope(line)) is None

@@ -98,6 +98,22 @@ def test_what_on_batch_returns_and_is_not_looked_at_is_said(tmp_path: Path) -> N
     ]
 
 
+def test_what_cannot_be_decoded_is_a_dead_letter_where_routing_reads_it(tmp_path: Path) -> None:
+    config = tmp_path / "doorstep.toml"
+    hook = '[destinations.{}]\ntype = "webhook"\nsettings = {{ url = "https://hooks.example/" }}\ntrigger = "{}"\n'
+    triggers = {"reading": "properties.a > 0", "passing": "event = A", "filtering": "event = B"}
+    config.write_text("".join(hook.format(*one) for one in triggers.items()))
+    text = '{"type": "track", "event": "A", "userId": "u", "properties": {"a": 1e999}}'
+    done = CliRunner().invoke(command_of_test, ["--event", "-", "-c", str(config)], input=text)
+    assert done.exit_code == 3
+    assert [line for line in done.stdout.splitlines() if " -> " in line] == [
+        'track "A" -> reading (webhook): rejected  !!',
+        'track "A" -> passing (webhook): would be sent',
+        'track "A" -> filtering (webhook): filtered, trigger',
+    ]
+    assert "undecodable: what decides whether it is for this destination cannot be decoded" in done.stdout
+
+
 def test_an_event_and_a_sample_are_one_too_many() -> None:
     assert run("--event", "-", "--sample", "track").exit_code == 2
 
