@@ -159,9 +159,7 @@ def park(state: DestinationState, work: Work, envelope: Envelope, failure: Failu
     parked.mark = state.blame.mark()
     parked.tries = _history(work, envelope)
     waited_s = now - parked.since - (state.down_s(now) - parked.down_s)
-    delay = None
-    if not state.schedule.gives_up(parked.attempts, waited_s):
-        delay = state.schedule.delay(parked.attempts, failure.after)
+    delay = state.schedule.delay(parked.attempts, failure.after, waited_s=waited_s)
     if delay is None:
         bury(state, work, envelope, failure, now)
         return

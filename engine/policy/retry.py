@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Annotated, Literal
 
 import msgspec
@@ -52,7 +53,8 @@ class RetrySettings(Settings, frozen=True, kw_only=True):
     ) = None
     cap: Annotated[Duration, msgspec.Meta(description="The longest wait there is.", examples=["10m"])] | None = None
     give_up_after: (
-        Annotated[Duration, msgspec.Meta(description="Tries no more after this long.", examples=["4h"])] | None
+        Annotated[Duration, msgspec.Meta(description="No try comes later than this after the first.", examples=["4h"])]
+        | None
     ) = None
 
 
@@ -120,22 +122,17 @@ class RetrySchedule:
         self._delays = 0
         self._given_up = 0
 
-    def delay(self, attempt: int, retry_after: float | None = None) -> float | None:
-        """Seconds to wait after counted try number `attempt` (from 1) failed; None is give up."""
+    def delay(self, attempt: int, retry_after: float | None = None, *, waited_s: float = 0.0) -> float | None:
+        """Seconds to wait after counted try number `attempt` (from 1) failed, `waited_s` after the first of them; None is give up."""
         plan = self._plan
-        if plan.attempts is not None and attempt >= plan.attempts:
-            self._given_up += 1
-            return None
-        self._delays += 1
-        wait_s = plan.step(attempt) * (plan.low + (plan.high - plan.low) * self._random())
-        return _at_least(wait_s, retry_after)
-
-    def gives_up(self, attempt: int, waited_s: float) -> bool:
-        """Whether `attempt` tries, or `waited_s` seconds since the first of them, are enough."""
-        plan = self._plan
-        if plan.attempts is not None and attempt >= plan.attempts:
-            return True
-        return plan.give_up_after is not None and waited_s >= plan.give_up_after
+        if plan.attempts is None or attempt < plan.attempts:
+            wait_s = plan.step(attempt) * (plan.low + (plan.high - plan.low) * self._random())
+            wait_s = _at_least(wait_s, retry_after)
+            if plan.give_up_after is None or waited_s + wait_s <= plan.give_up_after:
+                self._delays += 1
+                return wait_s
+        self._given_up += 1
+        return None
 
     @property
     def longest_s(self) -> float:
@@ -170,10 +167,10 @@ def timetable(settings: RetrySettings) -> list[tuple[float, float]]:
         earliest, latest = table[-1]
         if len(table) == (plan.attempts or TABLE_LENGTH):
             break
-        if plan.give_up_after is not None and earliest >= plan.give_up_after:
+        step, last = plan.step(attempt), inf if plan.give_up_after is None else plan.give_up_after
+        if earliest + step * plan.low > last:
             break
-        step = plan.step(attempt)
-        table.append((earliest + step * plan.low, latest + step * plan.high))
+        table.append((earliest + step * plan.low, min(latest + step * plan.high, last)))
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -111,3 +112,21 @@ async def test_a_days_retries_of_one_refused_event_keep_to_the_documented_times(
             assert (s.dead_reasons, s.parked) == ({}, 1)
         assert s.delivered == w.fed - 1
         assert s.latency_ms.p99 < 200
+
+
+async def test_no_try_comes_after_the_time_when_an_event_is_given_up(world: Any, receiver: Any) -> None:
+    """The waits are 4 to 6 s, then 4 to 6 min: the next try would come too late, so the event is given up at once."""
+    async with world() as w:
+        hook = receiver(lambda ids, now: 500 if 7 in ids else 200)
+        retry = RetrySettings(preset="webhook", give_up_after=Duration("10s"))
+        w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
+        w.reconcile()
+        for _ in range(300):
+            await w.feed(1)
+            await anyio.sleep(0.1)
+        tries = [at for at, ids, _ in hook.requests if 7 in ids]
+        waits = [later - earlier for earlier, later in pairwise(tries)]
+        assert [wait > 1 for wait in waits].count(True) == 1, "one scheduled try, 4 to 6 s after the in-line ones"
+        assert 4 <= waits[-1] <= 6.1
+        s = w.statistics("a")
+        assert (s.dead_reasons, s.parked, s.delivered) == ({"http_500": 1}, 0, 299)

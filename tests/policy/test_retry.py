@@ -64,7 +64,7 @@ def test_segment_doubles_from_under_a_minute_to_two_hours() -> None:
 def test_forever_never_ends_and_waits_ten_minutes_at_most() -> None:
     upper = schedule(1.0, preset="forever")
     assert [upper.delay(attempt) for attempt in (1, 2, 3, 10, 11, 1_000_000)] == [1, 2, 4, 512, 600, 600]
-    assert not upper.gives_up(1_000_000, 1e9)
+    assert upper.delay(1_000_000, waited_s=1e9) == 600
     assert len(timetable(RetrySettings(preset="forever"))) == 20
 
 
@@ -99,7 +99,9 @@ def test_values_spelled_out_take_the_place_of_the_presets() -> None:
     spelled = {"attempts": 5, "base": Duration("1s"), "cap": Duration("3s"), "give_up_after": Duration("4h")}
     upper = schedule(1.0, **spelled)
     assert [upper.delay(attempt) for attempt in range(1, 6)] == [1, 2, 3, 3, None]
-    assert (upper.gives_up(4, 4 * HOUR - 1), upper.gives_up(4, 4 * HOUR), upper.gives_up(5, 0.0)) == (False, True, True)
+    late = [upper.delay(4, waited_s=4 * HOUR - left_s) for left_s in (3, 2.9, 0)]
+    assert late == [3, None, None], "the last try may come when it is given up, not later"
+    assert upper.delay(1, 3600, waited_s=3 * HOUR + 1) is None, "nor because the receiver asks for it"
 
 
 def test_a_preset_can_be_changed_in_one_value() -> None:
@@ -114,7 +116,8 @@ def test_more_attempts_than_a_preset_lists_go_on_with_its_last_wait() -> None:
 
 def test_a_timetable_ends_where_it_is_given_up() -> None:
     table = timetable(RetrySettings(preset="webhook", give_up_after=Duration("30m")))
-    assert len(table) == 5, "the fourth try comes 28 minutes after the first at the earliest: a fifth may follow"
+    assert len(table) == 4, "the fourth try comes 28 minutes after the first at the earliest: no fifth may follow"
+    assert table[-1] == pytest.approx((1684, 1800))
 
 
 @pytest.mark.parametrize(("asked", "wait_s"), [(None, 56.47), (10.0, 56.47), (120.0, 120.0), (1e9, 3600.0)])

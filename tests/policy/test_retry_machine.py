@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from doorstep.engine.policy.retry import RETRY_AFTER_CAP_S, RetrySchedule, RetrySettings, RetryStatistics, plan_of
 from doorstep.engine.settings import Duration
 from hypothesis import settings
@@ -42,17 +44,19 @@ class OneEvent(RuleBasedStateMachine):
         self.jitter = jitter
         self.attempts += 1
         out_of_tries = self.plan.attempts is not None and self.attempts >= self.plan.attempts
-        too_late = self.plan.give_up_after is not None and self.waited_s >= self.plan.give_up_after
-        assert self.schedule.gives_up(self.attempts, self.waited_s) == (out_of_tries or too_late)
-        delay = self.schedule.delay(self.attempts, retry_after)
-        assert (delay is None) == out_of_tries
+        delay = self.schedule.delay(self.attempts, retry_after, waited_s=self.waited_s)
         if delay is None:
+            longest_s = max(self.plan.step(self.attempts) * self.plan.high, min(retry_after or 0.0, RETRY_AFTER_CAP_S))
+            give_up_after = inf if self.plan.give_up_after is None else self.plan.give_up_after
+            assert out_of_tries or self.waited_s + longest_s > give_up_after
             self.ends += 1
         else:
             self.delays += 1
             self.check(delay, retry_after)
             self.waited_s += delay
-        self.given_up = out_of_tries or too_late
+            assert not out_of_tries
+            assert self.plan.give_up_after is None or self.waited_s <= self.plan.give_up_after
+        self.given_up = delay is None
 
     def check(self, delay: float, retry_after: float | None) -> None:
         step = self.plan.steps[min(self.attempts, len(self.plan.steps)) - 1] if self.plan.steps else None
