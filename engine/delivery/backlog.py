@@ -32,13 +32,18 @@ class Backlog:
         waited_s = await self._waited_s(utc) if settings.max_age else 0.0
         share = self._share(settings, waited_s)
         self._warn(share)
-        if share < 1 or settings.when_full == "block":
+        if settings.when_full == "block":
             return share >= 1
         account = self._state.account
-        excess = account.backlog_bytes - settings.max_bytes if settings.max_bytes else 0
-        oldest = self._state.clock.utc() - settings.max_age if settings.max_age else -inf
-        self._state.expire(*await account.expiry(max(0, excess), oldest))
+        if share >= 1:
+            excess = account.backlog_bytes - settings.max_bytes if settings.max_bytes else 0
+            self._state.expire(*await account.expiry(max(0, excess), self._oldest(settings)))
+        self._state.expire_taken(self._oldest(settings))
         return False
+
+    def _oldest(self, settings: BacklogSettings) -> float:
+        """What was received before has expired."""
+        return self._state.clock.utc() - settings.max_age if settings.max_age else -inf
 
     async def _waited_s(self, utc: float) -> float:
         since = await self._state.account.backlog_since()

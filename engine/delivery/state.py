@@ -19,7 +19,7 @@ import msgspec
 from ..clock import Clock
 from ..errors import Fault, WouldBlock
 from ..journal.log import Account
-from ..journal.records import Gap, ParkedEvent, Try
+from ..journal.records import Gap, ParkedEvent, Try, ranges_of
 from ..model.batch import Batch
 from ..model.envelope import Chunk, Envelope
 from ..model.outcome import UNREADABLE, Failure
@@ -171,6 +171,11 @@ class DestinationState:
                 self.parked.put(parked, work.due)
             if not work.rows:
                 envelopes += work.batch.envelopes
+        return sorted([*envelopes, *self._emptied()], key=_number)
+
+    def _emptied(self) -> list[Envelope]:
+        """What was in the window, in order."""
+        envelopes: list[Envelope] = []
         while batch := self.window.flush(0.0):
             envelopes += batch.envelopes
         return sorted(envelopes, key=_number)
@@ -281,6 +286,49 @@ class DestinationState:
         self.account.skipped(size_bytes)
         self._log_change("events have expired: the backlog is full", first=first, last=before - 1, count=missed)
         self.moved(self.clock.monotonic())
+
+    def expire_taken(self, before: float) -> None:
+        """The same for what was taken: what was received before then (UTC) and waits in the window or on the shelf is given up.
+
+        What is in hand goes on, and so does what has an action behind it; parked events have a schedule of their own.
+        """
+        oldest = self.cursor.oldest
+        if oldest is None or not self.account.aged([oldest], before):
+            return
+        in_hand = {envelope.number for work in self.in_hand for envelope in work.batch.envelopes}
+        expired = [
+            envelope
+            for envelope in self.account.aged(self.cursor.unsettled(), before)
+            if envelope.number not in in_hand and not self.ways.has_begun(envelope)
+        ]
+        if not expired:
+            return
+        numbers = [envelope.number for envelope in expired]
+        self._take_out(set(numbers))
+        self.ways.drop(numbers)
+        for first, last in ranges_of(numbers):
+            self.account.missed(Gap(first, last, "expired", self.clock.utc()))
+        self.counters.count_expired(len(expired))
+        self._log_change(
+            "events have expired: they waited too long", first=numbers[0], last=numbers[-1], count=len(numbers)
+        )
+        self.settle(expired, self.clock.monotonic())
+        self.alarm.ring()
+
+    def _take_out(self, numbers: set[int]) -> None:
+        """Of shelf and window. What is left of a batch keeps its history, what is left in the window its order and its age."""
+        left = len(numbers)
+        for work in self.shelf.take_all():
+            kept = [at for at, one in enumerate(work.batch.envelopes) if work.rows or one.number not in numbers]
+            left -= len(work.batch) - len(kept)
+            if kept:
+                if len(kept) < len(work.batch):
+                    work.shrink(kept)
+                self.shelf.put(work, work.due)
+        since = self.window.statistics().oldest
+        if left and since is not None:
+            waiting = [envelope for envelope in self._emptied() if envelope.number not in numbers]
+            self.window.add(waiting, since)
 
     def has_room(self, now: float) -> bool:
         """Whether another chunk should be scanned now: not while a batch is ready, or too much is parked."""

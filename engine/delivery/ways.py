@@ -154,9 +154,19 @@ class Ways:
         return self._left.pop(envelope.number, None) or Left([action] if action else [])
 
     def begun(self, envelope: Envelope) -> Left | None:
-        """What is left of an event that came to an end in some of its actions; None of any other."""
+        """What is left of an event that came to an end in some of its actions, to be parked; None of any other."""
+        return self._left.pop(envelope.number) if self.has_begun(envelope) else None
+
+    def has_begun(self, envelope: Envelope) -> bool:
+        """Whether an action is done with the event, and another is not."""
         left = self._left.get(envelope.number)
-        return self._left.pop(envelope.number) if left and left.end else None
+        return left is not None and bool(left.end)
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """These events come no further."""
+        for number in numbers:
+            self._left.pop(number, None)
+            self._prepared.pop(number, None)
 
     def forget(self) -> None:
         """Nothing is left of anything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,6 +25,7 @@ class Books(Protocol):
     async def read(self, number: int) -> Chunk | Gap | None: ...
     async def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]: ...
     async def received_at(self, number: int) -> float | None: ...
+    def aged(self, envelopes: Iterable[Envelope], before: float) -> list[Envelope]: ...
     def restored(self, first: int, lines: Sequence[bytes], receipt: Receipt) -> list[Envelope]: ...
     def receipt(self, source: str, received: float) -> Receipt: ...
     def utc_of(self, monotonic: float | None) -> float: ...
@@ -70,6 +71,10 @@ class DiskAccount:
     async def expiry(self, size_bytes: int, before: float) -> tuple[int, int]:
         """See `Account`."""
         return await self._log.expiry(self._where().scan, size_bytes, before)
+
+    def aged(self, envelopes: Iterable[Envelope], before: float) -> list[Envelope]:
+        """See `Account`."""
+        return self._log.aged(envelopes, before)
 
     # Noting ------------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ Knows how to come from the file's bytes back to envelopes; when and how things a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import count, repeat
+from itertools import count, repeat, takewhile
 from types import TracebackType
 
 import anyio
@@ -328,6 +328,11 @@ class DiskLog:
     async def expiry(self, number: int, size_bytes: int, before: float) -> tuple[int, int]:
         """See `Account.expiry`."""
         return await self._reader.run(partial(self._queries.expiry, number, size_bytes, before, self._shift()))
+
+    def aged(self, envelopes: Iterable[Envelope], before: float) -> list[Envelope]:
+        """See `Account.aged`."""
+        shift = self._shift()
+        return list(takewhile(lambda one: one.receipt.received + shift(one.number) < before, envelopes))
 
     def _shift(self) -> Shift:
         return self._frames.now(self._clock.utc() - self._clock.monotonic())

@@ -6,7 +6,7 @@ Two logs there are: `DiskLog`, and `MemoryLog`, its twin without a disk. Everyth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ..model.decode import Decoded
@@ -46,6 +46,10 @@ class Account(Protocol):
 
     async def read(self, number: int) -> Chunk | Gap | None:
         """The chunk that begins at `number`, or the gap that is there; None at the end of the log."""
+        ...
+
+    def aged(self, envelopes: Iterable[Envelope], before: float) -> list[Envelope]:
+        """Those of them, from the first on, that were received before then, by the wall clock as it stands now."""
         ...
 
     def envelope(self, parked: ParkedEvent) -> Envelope:

@@ -99,6 +99,10 @@ class MemoryAccount:
         """See `Account`. What is held in memory never expires."""
         return self._taken, 0
 
+    def aged(self, envelopes: Iterable[Envelope], before: float) -> list[Envelope]:
+        """See `Account`. What is held in memory never expires."""
+        return []
+
     def skipped(self, size_bytes: int) -> None:
         """See `Account`."""
 

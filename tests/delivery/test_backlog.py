@@ -16,8 +16,10 @@ from doorstep.engine.delivery import BacklogSettings
 from doorstep.engine.errors import JournalError
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import Gap
+from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.settings import Duration, Size
 from doorstep.engine.telemetry import IntakeCounters
@@ -153,8 +155,8 @@ async def test_events_older_than_max_age_expire_and_younger_ones_do_not(life: An
         await anyio.sleep(300)
         await w.fleet.drain(600)
         s = w.statistics("a")
-        assert s.expired == 500  # fed 1 h 10 min to 2 h before; the first chunk had been taken already
-        assert s.delivered == 700
+        assert s.expired == 700  # fed 1 h to 2 h before
+        assert s.delivered == 500
 
 
 async def test_a_look_that_the_disk_fails_is_taken_again(
@@ -169,7 +171,7 @@ async def test_a_look_that_the_disk_fails_is_taken_again(
 
     monkeypatch.setattr(Queries, "expiry", expiry)
     async with life() as w:
-        backlog = BacklogSettings(max_age=Duration("10s"), when_full="expire")
+        backlog = BacklogSettings(max_bytes=Size(10_000), when_full="expire")
         w.plan("a", receiver(lambda ids, now: 500), batch=SMALL, backlog=backlog)
         w.reconcile()
         for _ in range(5):
@@ -209,3 +211,91 @@ async def test_what_expires_while_it_is_looked_up_and_found_damaged_is_counted_o
         await anyio.sleep(10)
         s = w.statistics("a")
         assert (s.expired, s.delivered, s.pending) == (50, 50, 0)
+
+
+async def told(w: Any, number: int) -> str:
+    """What `explain` says of it at the destination `a`."""
+    await w.log.settled()
+    desk = LocalDesk(*w.log.parts, utc=w.clock.utc)
+    (life,) = await desk.explain(f"m-{number}")
+    (story,) = [one for one in life.stories if one.destination == "a"]
+    return story.state
+
+
+@pytest.mark.parametrize("answer", [500, 401], ids=["down", "held"])
+async def test_events_that_were_taken_expire_too_at_a_destination_that_is_down_and_explain_says_so(
+    life: Any, receiver: Any, answer: int
+) -> None:
+    """A destination with little traffic has all its events in the window and on the shelf, and none in the backlog."""
+    answers = {"status": answer}
+    async with life() as w:
+        hook = receiver(lambda ids, now: answers["status"])
+        w.plan("a", hook, batch=SMALL, backlog=BacklogSettings(max_age=Duration("1h"), when_full="expire"))
+        w.plan("b", receiver())
+        w.reconcile()
+        for _ in range(3):
+            await w.feed(7)
+            await anyio.sleep(1500)
+        await anyio.sleep(120)  # the first and the second were fed 4620 and 3120 seconds ago
+        assert w.statistics("a").expired == 7
+        answers["status"] = 200
+        await w.fleet.drain(600)
+        s = w.statistics("a")
+        assert (s.expired, s.delivered, s.pending, s.dead_lettered) == (7, 14, 0, 0)
+        assert sorted(hook.seen) == list(range(8, 22))
+        assert w.statistics("b").delivered == 21
+        await anyio.sleep(1)
+        states = [await told(w, number) for number in (1, 7, 8, 21)]
+        assert states == ["expired", "expired", "delivered", "delivered"]
+
+
+async def test_what_is_in_hand_or_parked_does_not_expire(life: Any, receiver: Any) -> None:
+    """Event 1 is refused each time, and parked; a request with event 2 takes an hour; what waits for that expires."""
+    async with life() as w:
+        hook = receiver(lambda ids, now: 500 if ids == [1] else 200)
+        backlog = BacklogSettings(max_age=Duration("60s"), when_full="expire")
+        retry = RetrySettings(preset=None, base=Duration("1h"), cap=Duration("1h"), attempts=2)
+        w.plan(
+            "a", hook, batch=BatchSettings(max_events=1), in_flight=1, timeout_s=7200.0, backlog=backlog, retry=retry
+        )
+        w.reconcile()
+        await w.feed(1)
+        await anyio.sleep(0.3)
+        hook.latency_s = 0.001
+        for _ in range(5):
+            await w.feed(1)
+            await anyio.sleep(1)
+        assert (w.statistics("a").parked, w.statistics("a").delivered) == (1, 5)
+        hook.latency_s = 3600.0
+        await w.feed(3)
+        await anyio.sleep(3000)
+        s = w.statistics("a")
+        assert (s.expired, s.parked, s.pending) == (2, 1, 1), "7 is in hand, 1 is parked, 8 and 9 waited"
+        hook.latency_s = 0.001
+        await anyio.sleep(4000)
+        s = w.statistics("a")
+        assert (s.expired, s.delivered, s.dead_reasons) == (2, 6, {"http_500": 1})
+        assert hook.order == [2, 3, 4, 5, 6, 7]
+
+
+async def test_a_batch_on_the_shelf_keeps_what_is_young_enough_and_blocking_expires_nothing(
+    life: Any, receiver: Any
+) -> None:
+    answers = {"status": 500}
+    async with life() as w:
+        hook = receiver(lambda ids, now: answers["status"])
+        window = BatchSettings(max_events=10, max_wait=Duration("400s"))
+        w.plan("a", hook, batch=window, backlog=BacklogSettings(max_age=Duration("600s"), when_full="expire"))
+        other = receiver(lambda ids, now: answers["status"])
+        w.plan("b", other, batch=window, backlog=BacklogSettings(max_age=Duration("600s")))
+        w.reconcile()
+        await w.feed(4)
+        await anyio.sleep(390)
+        await w.feed(4)
+        await anyio.sleep(230)
+        assert next(ids for _, ids, _ in hook.requests) == [1, 2, 3, 4, 5, 6, 7, 8]
+        assert (w.statistics("a").expired, w.statistics("b").expired) == (4, 0)
+        answers["status"] = 200
+        await w.fleet.drain(600)
+        assert sorted(hook.seen) == [5, 6, 7, 8]
+        assert (w.statistics("a").expired, w.statistics("b").delivered) == (4, 8)
