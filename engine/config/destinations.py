@@ -13,6 +13,7 @@ from ..functions import FunctionSettings, FunctionSink
 from ..policy.limiter import RateSettings
 from ..policy.window import BatchSettings
 from ..sdk.destination import Destination, Limits
+from ..sdk.using import ActionSettings
 from ..settings import Duration, Settings, Size
 from .actions import apply_actions
 from .build import Builder
@@ -33,8 +34,8 @@ def apply_type(builder: Builder, catalogue: Catalogue, name: str, table: dict[st
         return None
     written = table.get("settings", {})
     if not isinstance(written, dict):
-        return None
-    if issubclass(kind, FunctionSink):
+        settings: Any = BROKEN
+    elif issubclass(kind, FunctionSink):
         settings = _settings_of_function(builder, table, path)
     else:
         settings = _settings(builder, kind, written, (*path, "settings"))
@@ -45,9 +46,18 @@ def apply_type(builder: Builder, catalogue: Catalogue, name: str, table: dict[st
     _check_limits(builder, path, table, limits)
     destination = builder.built.get(path)
     if not valid or not isinstance(destination, DestinationSettings):
+        actions = _actions_alone(builder, table, path)  # what is wrong in them is told all the same
+        apply_actions(builder, path, kind, None, DestinationSettings(type=table["type"], actions=actions))
         return None
     destination = apply_actions(builder, path, kind, settings, destination)
     return _completed(destination, settings, table, kind.label, limits)
+
+
+def _actions_alone(builder: Builder, table: dict[str, Any], path: Path) -> dict[str, ActionSettings]:
+    """Those of a destination that could not be built which could be."""
+    written = table.get("actions")
+    built = {name: builder.built.get((*path, "actions", name)) for name in written} if isinstance(written, dict) else {}
+    return {name: one for name, one in built.items() if isinstance(one, ActionSettings)}
 
 
 def _settings(builder: Builder, kind: AnyDestination, written: dict[str, Any], path: Path) -> Any:

@@ -80,7 +80,10 @@ def presets_of(destination: type[ActionDestination[Any]]) -> dict[str, Preset]:
 def choose(
     destination: type[ActionDestination[Any]], settings: Any, written: Mapping[str, ActionSettings] = {}
 ) -> Chosen:
-    """The actions in use, in the order of the presets, then of what the user added. All problems in one go."""
+    """The actions in use, in the order of the presets, then of what the user added. All problems in one go.
+
+    `settings`: None if they are wrong themselves. Then there are no uses, only what is wrong.
+    """
     presets = presets_of(destination)
     known = {action.name: action for action in destination.actions}
     uses: list[Use] = []
@@ -126,19 +129,18 @@ def _use(name: str, one: ActionSettings, preset: Preset, settings: Any, wrong: l
         wrong.append(
             Wrong(name, "trigger", f"is missing: {kind.name} has no trigger of its own; write which events it is for")
         )
-        return None
     mapping = _mapping(name, one, preset, wrong)
     if kind.free_form and not mapping and len(wrong) == before:  # what was written is wrong is told already
         wrong.append(Wrong(name, "mapping", 'is missing: write what is sent; {"@path" = "$."} is all of an event'))
     try:
-        matches = compile_fql(trigger)
+        matches = compile_fql(trigger or "all")  # that it is missing is told already
     except FqlError as error:
         wrong.append(Wrong(name, "trigger", f"is not well-formed FQL: {error.message} (column {error.column})"))
     try:
         compiled = compile_mapping(mapping)
     except MappingError as error:
         wrong += [Wrong(name, "mapping", f"{problem.path} {problem.message}".lstrip()) for problem in error.problems]
-    if len(wrong) > before:
+    if len(wrong) > before or settings is None:
         return None
     share = {field: mapping[field] for field in kind.share if field in mapping}
     return Use(

@@ -169,8 +169,45 @@ def test_what_is_wrong_in_the_trigger_of_an_action_is_told_on_one_line(folder: P
     ]
 
 
-def problems(folder: Path, action: str) -> list[str]:
+FQL = 'is not well-formed FQL: `=` needs a value here, as in "track", 5, true or null (column 8)'
+HEADERS = 'settings = { url = "https://example.com/in", headers = { A = "${env:NOPE}" } }'
+NOPE = "settings.headers.A: the environment variable NOPE is not set; set it or write ${env:NOPE:-default}"
+NUMBER = (
+    "expected a whole number, at least 1 and at most 10000, such as 4 (Requests at a time; absent: what the type says)"
+)
+TABLE = 'expected a table, such as { url = "https://example.com/in" } (The settings of this type of destination)'
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (HEADERS, NOPE),
+        ("settings = 7", f"settings: {TABLE}, got a number"),
+        ('settings = { url = "https://example.com/in" }\nin_flight = 0', f"in_flight: {NUMBER}, got 0"),
+    ],
+    ids=["settings", "no settings at all", "the destination's own"],
+)
+def test_what_is_wrong_in_an_action_is_told_beside_what_else_is_wrong_with_its_destination(
+    folder: Path, settings: str, told: str
+) -> None:
+    found = problems(folder, 'trigger = "event ="\nmapping = { "x" = { "@paht" = "$.a" } }\n', settings)
+    assert [one.partition(": ")[2] for one in found] == [
+        f"destinations.hook.{told}",
+        f"destinations.hook.actions.send.trigger: {FQL}",
+        "destinations.hook.actions.send.mapping: /x has an invalid directive: @paht",
+    ]
+
+
+def test_a_trigger_that_is_missing_hides_nothing_of_the_mapping(folder: Path) -> None:
+    missing = "is missing: send has no trigger of its own; write which events it is for"
+    assert problems(folder, 'mapping = { "x" = { "@paht" = "$.a" } }\n') == [
+        f"4: destinations.hook.actions.send.trigger: {missing}",
+        "5: destinations.hook.actions.send.mapping: /x has an invalid directive: @paht",
+    ]
+
+
+def problems(folder: Path, action: str, settings: str = 'settings = { url = "https://example.com/in" }') -> list[str]:
     """What is said about a destination with that action, from the line on."""
-    hook = '[destinations.hook]\ntype = "webhook"\nsettings = { url = "https://example.com/in" }\n'
+    hook = f'[destinations.hook]\ntype = "webhook"\n{settings}\n'
     (folder / "c.toml").write_text(f"{hook}[destinations.hook.actions.send]\n{action}", "utf-8")
     return [str(one).removeprefix(f"{folder}/c.toml:") for one in examine([folder / "c.toml"]).problems]
