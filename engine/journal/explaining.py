@@ -16,6 +16,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from ..model.outcome import UNREADABLE
 from .blob import Damaged, decode
 from .desk import Life, Story
 from .letters import letters_of
@@ -334,7 +335,10 @@ def _untold(seen: Seen, traces: Traces, told: Story, why: Callable[[str, str], s
         return _told(told, "pending" if seen.line else "damaged")
     if traces.attempts or not seen.is_held or not seen.line:
         return told
-    return _told(told, "filtered", why(traces.destination, traces.version) or "")
+    reason = why(traces.destination, traces.version) or ""
+    if reason == UNREADABLE.reason:
+        return told  # it was a dead letter, which is gone
+    return _told(told, "filtered", reason)
 
 
 def _told(story: Story, state: str, reason: str = "", **more: Any) -> Story:
