@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +14,7 @@ from anyio.abc import TaskGroup
 from ..clock import Clock
 from ..journal.log import Log
 from ..model.envelope import Chunk, Envelope
-from ..routing.table import RoutingTable
+from ..routing.table import Reasons, RoutingTable
 from ..telemetry import Deliveries, DestinationStatistics, Observation
 from ..telemetry.history import Totals
 from .actor import Actor
@@ -127,7 +126,10 @@ class Fleet:
 
     def _start(self, plan: Plan, log: Log) -> _Served:
         account = log.account(plan.name, oldest=plan.start == "oldest")
-        scan = partial(self._scan, plan.name)
+
+        def scan(chunk: Chunk) -> Reasons | None:
+            return self._scan(state, chunk)
+
         state = DestinationState(plan, account, scan, self._clock, self._random, self.deliveries)
         if account.is_new:
             state.counters.offered = log.end - account.position.scan
@@ -144,8 +146,10 @@ class Fleet:
         gone.state.is_removed = True
         self._removed.append(gone.state)
 
-    def _scan(self, name: str, chunk: Chunk) -> list[str | None] | None:
-        return self._table.scan(name, chunk)
+    def _scan(self, state: DestinationState, chunk: Chunk) -> Reasons | None:
+        """One that was removed may still ask for a chunk that it, or a replay to it, was just reading: by the last route it had."""
+        table = RoutingTable([state.plan.route]) if state.is_removed else self._table
+        return table.scan(state.plan.name, chunk)
 
     def _supervise(self, state: DestinationState) -> Supervisor:
         plan, tokens = state.plan, state.tokens

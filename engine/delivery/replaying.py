@@ -116,9 +116,10 @@ class Replayer:
             self._failed[replay.id] += 1
             self._not_before[replay.id] = now + RETRY_S
             if isinstance(error, FqlError) or self._failed[replay.id] == TRIES:
-                self._broken.add(replay.id)
-                facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}
-                _log.error("a replay cannot go on", extra={"facts": facts})
+                self._give_up(replay, error)
+            return False
+        except Exception as error:  # nobody foresaw it: no reason to end the others, nor the engine
+            self._give_up(replay, error)
             return False
         self._failed.pop(replay.id, None)
         if served := self._state_of(replay.destination):  # which may have come in its place meanwhile
@@ -135,3 +136,10 @@ class Replayer:
             }
             _log.info("a replay is on its way", extra={"facts": facts})
         return True
+
+    def _give_up(self, replay: Replay, error: Exception) -> None:
+        """Until the next start."""
+        self._broken.add(replay.id)
+        facts = {"destination": replay.destination, "replay": replay.id, "error": str(error)}
+        unforeseen = None if isinstance(error, FqlError | JournalError) else error
+        _log.error("a replay cannot go on", extra={"facts": facts}, exc_info=unforeseen)

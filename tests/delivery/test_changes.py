@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.delivery import MailboxSettings
+from doorstep.engine.journal.memory import MemoryAccount
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.routing.table import Route
 from doorstep.engine.settings import Size
@@ -81,6 +82,34 @@ async def test_a_removed_destination_pins_nothing(world: Any, receiver: Any) -> 
         w.reconcile()
         assert w.log.statistics().chunks == 0
         assert list(w.fleet.statistics()) == ["good", "bad"]
+
+
+async def test_what_is_under_way_to_a_destination_that_is_removed_ends_also_if_it_was_just_reading(
+    world: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = MemoryAccount.read
+
+    async def read(account: MemoryAccount, number: int) -> Any:
+        await anyio.sleep(0.2)
+        return await real(account, number)
+
+    async with world() as w:
+        w.plan("stays", receiver(lambda ids, now: 503), start="oldest")  # for whom the log keeps it all
+        w.reconcile()
+        for _ in range(20):
+            await w.feed(10)
+        monkeypatch.setattr(MemoryAccount, "read", read)
+        there = receiver(latency_s=1)
+        w.plan("a", there, start="oldest", batch=BatchSettings(max_events=10))
+        w.reconcile()
+        await anyio.sleep(0.5)
+        assert there.in_flight == 2
+        state = w.fleet.state_of("a")
+        del w.plans["a"]
+        w.reconcile()
+        await anyio.sleep(2)
+        assert [ids[0] for _, ids, _ in there.requests] == [1, 11]
+        assert (state.counters.delivered, state.budget.statistics().crashes) == (20, 0)
 
 
 async def test_a_new_destination_starts_with_what_comes(world: Any, receiver: Any) -> None:

@@ -225,3 +225,49 @@ async def test_a_destination_that_goes_while_its_replay_is_moved_gets_it_when_it
         assert hook.seen == dict.fromkeys(range(1, 11), 2)
         s = w.statistics("a")
         assert (s.pending, s.parked, await w.desk.parked("a")) == (0, 0, [])
+
+
+async def test_a_destination_that_is_removed_while_a_replay_to_it_is_read_ends_nothing_else(
+    life: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with life() as w:
+        w.plan("a", receiver())
+        w.plan("b", receiver())
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        real = LocalDesk.step
+
+        async def step(desk: LocalDesk, replay: Replay, **how: Any) -> Any:
+            w.plans.pop("a", None)
+            w.reconcile()
+            return await real(desk, replay, **how)
+
+        monkeypatch.setattr(LocalDesk, "step", step)
+        await replay(w)
+        await anyio.sleep(1)
+        await w.feed(1)
+        await anyio.sleep(1)
+        assert (w.statistics("a").state, w.statistics("b").delivered) == ("removed", 11)
+
+
+async def test_a_step_that_fails_as_nobody_foresaw_ends_that_replay_alone(
+    life: Any, receiver: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def step(desk: LocalDesk, replay: Replay, **how: Any) -> Any:
+        return 1 / 0
+
+    async with life() as w:
+        w.plan("a", receiver())
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        with monkeypatch.context() as broken:
+            broken.setattr(LocalDesk, "step", step)
+            await replay(w)
+            await anyio.sleep(5)
+        await replay(w)
+        await anyio.sleep(1)
+        assert w.statistics("a").delivered == 20, "the second one goes on"
+    said = [record for record in caplog.records if record.message == "a replay cannot go on"]
+    assert [record.exc_info[0] for record in said if record.exc_info] == [ZeroDivisionError]
