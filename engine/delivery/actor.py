@@ -93,7 +93,10 @@ class Actor:
                 await state.alarm.wait(gate_s)
                 continue
             if state.has_room(now):
-                await self._take_in(now)
+                then = await self._take_in(now)
+                if then is None:
+                    continue
+                now = then
             work = self._chooser.choose(now)
             if work is None:
                 due_s = self._chooser.next_due(now)
@@ -108,23 +111,32 @@ class Actor:
                 return work, permit, state.breaker
         return None
 
-    async def _take_in(self, now: float) -> None:
-        """Fills the window: with what an earlier life had begun, then from the mailbox, or from the log if it is behind."""
-        state = self._state
-        while state.has_room(now):
-            unread = state.cursor.unread
-            if unread is not None:
-                await self._fetch(unread, now)
-                continue
-            try:
-                chunk = state.mailbox.take_nowait()
-            except WouldBlock:
-                if not await self._fetch(state.mailbox.next, now):
-                    return
-            else:
-                state.take_in(chunk, now)
+    async def _take_in(self, now: float) -> float | None:
+        """Fills the window: with what an earlier life had begun, then from the mailbox, or from the log if it is behind.
 
-    async def _fetch(self, number: int, now: float) -> bool:
+        That takes time: it ends when something is due. Returns what time it is then; None if nothing may be sent any more.
+        """
+        state, chooser = self._state, self._chooser
+        while state.has_room(now):
+            number = state.cursor.unread
+            if number is None:
+                try:
+                    chunk = state.mailbox.take_nowait()
+                except WouldBlock:
+                    number = state.mailbox.next
+                else:
+                    state.take_in(chunk, now)
+                    continue
+            if not await self._fetch(number):
+                break
+            now = self._now()
+            if self._stopping or chooser.gate_s(now) > 0:
+                return None
+            if chooser.has_due(now):
+                break
+        return now
+
+    async def _fetch(self, number: int) -> bool:
         """Takes in what begins at `number` in the log. Whether there was something."""
         state = self._state
         found = await state.account.read(number)
@@ -135,10 +147,10 @@ class Actor:
         if isinstance(found, Gap):
             state.miss(found)
         elif number == state.cursor.unread:
-            state.take_in_again(found, now)
+            state.take_in_again(found, self._now())
         else:
             state.mailbox.skip(found)
-            state.take_in(found, now)
+            state.take_in(found, self._now())
         return True
 
     async def _admitted(self, work: Work, now: float) -> Permit | None:

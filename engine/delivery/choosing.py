@@ -65,6 +65,13 @@ class Chooser:
         due = [time for time in times if time is not None]
         return seconds_left(min(due), now) if due else None
 
+    def has_due(self, now: float) -> bool:
+        """Whether `choose` has something. While it is down that is whatever waits: a probe may be any."""
+        state = self._state
+        if state.is_down and (state.shelf or state.window):
+            return len(state.in_hand) < self._most()
+        return self.next_due(now) == 0.0
+
     def _most(self) -> int:
         """Attempts at a time."""
         return 1 if self._state.careful.is_needed else self._state.plan.in_flight

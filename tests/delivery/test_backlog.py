@@ -16,11 +16,13 @@ from doorstep.engine.delivery import BacklogSettings
 from doorstep.engine.errors import JournalError
 from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal import open_disk_log
+from doorstep.engine.journal.account import DiskAccount
 from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.records import Gap
 from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
+from doorstep.engine.routing import Route, compile_fql
 from doorstep.engine.settings import Duration, Size
 from doorstep.engine.telemetry import IntakeCounters
 
@@ -299,3 +301,76 @@ async def test_a_batch_on_the_shelf_keeps_what_is_young_enough_and_blocking_expi
         await w.fleet.drain(600)
         assert sorted(hook.seen) == [5, 6, 7, 8]
         assert (w.statistics("a").expired, w.statistics("b").delivered) == (4, 8)
+
+
+# While it is read ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chunk takes 50 ms to be read."""
+    real = DiskAccount.read
+
+    async def read(account: DiskAccount, number: int) -> Any:
+        await anyio.sleep(0.05)
+        return await real(account, number)
+
+    monkeypatch.setattr(DiskAccount, "read", read)
+
+
+async def fill(w: Any) -> None:
+    """200 chunks."""
+    for _ in range(200):
+        await w.feed(10)
+        await anyio.sleep(0.1)
+
+
+def wanting(*numbers: int) -> Route:
+    """Few of many events."""
+    text = " or ".join(f'messageId = "m-{number}"' for number in numbers)
+    return Route(name="behind", integration="Hook", trigger=compile_fql(text))
+
+
+async def test_what_is_found_in_a_long_backlog_is_sent_when_it_is_due_and_tried_again(
+    life: Any, receiver: Any, slow_disk: None
+) -> None:
+    async with life() as w:
+        await fill(w)
+        began = anyio.current_time()
+        hook = receiver(lambda ids, now: 200 if len(hook.requests) > 1 else 500)
+        w.plan("behind", hook, route=wanting(5, 500), start="oldest")
+        w.reconcile()
+        await anyio.sleep(9)
+        assert sum(w.statistics("behind").filtered.values()) < 2000, "it still reads"
+        assert [ids for _, ids, _ in hook.requests] == [[5], [5], [5], [500]]
+        assert hook.requests[0][0] - began < 0.3
+        await w.fleet.drain(60)
+        assert w.statistics("behind").delivered == 2
+
+
+async def test_who_reads_a_long_backlog_stops_at_once_when_told_to(life: Any, receiver: Any, slow_disk: None) -> None:
+    async with life() as w:
+        await fill(w)
+        w.plan("behind", receiver(), route=wanting(5), start="oldest")
+        w.reconcile()
+        await anyio.sleep(1)
+        began = anyio.current_time()
+        await w.fleet.stop(60)
+        assert anyio.current_time() - began < 0.1
+
+
+async def test_who_reads_a_long_backlog_reads_and_sends_nothing_more_while_it_is_paused(
+    life: Any, receiver: Any, slow_disk: None
+) -> None:
+    async with life() as w:
+        await fill(w)
+        hook = receiver()
+        w.plan("behind", hook, route=wanting(300), start="oldest")
+        w.reconcile()
+        await anyio.sleep(1)
+        w.fleet.state_of("behind").pause(True)
+        await anyio.sleep(20)
+        assert sum(w.statistics("behind").filtered.values()) < 250
+        w.fleet.state_of("behind").pause(False)
+        await w.fleet.drain(60)
+        assert hook.seen == {300: 1}
