@@ -163,7 +163,7 @@ class Actor:
             if wait_s > 0:
                 await self._sleep(now + wait_s)
                 now = self._now()
-            permit = None if self._stopping else state.breaker.admit(now)
+            permit = None if self._stopping or state.is_paused else state.breaker.admit(now)
         finally:
             if permit is None:
                 limiter.refund(cost, self._now())
@@ -178,6 +178,7 @@ class Actor:
             raise
 
     async def _sleep(self, until: float) -> None:
-        """Sleeps it out, unless the actor is stopped meanwhile."""
-        while (left_s := seconds_left(until, self._now())) and not self._stopping:
-            await self._state.alarm.wait(left_s)
+        """Sleeps it out, unless the actor is stopped or paused meanwhile."""
+        state = self._state
+        while (left_s := seconds_left(until, self._now())) and not self._stopping and not state.is_paused:
+            await state.alarm.wait(left_s)

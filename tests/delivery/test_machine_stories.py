@@ -244,6 +244,22 @@ async def test_who_is_cancelled_while_it_waits_for_the_limiter_gives_its_tokens_
         assert [(round(at - start), ids) for at, ids, _ in hook.requests] == [(0, [1]), (0, [2]), (0, [3]), (10, [4])]
 
 
+async def test_pause_stops_a_batch_that_waits_for_the_limiter_too(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        hook = receiver()
+        w.plan("a", hook, batch=ONE, rate=RateSettings(per_second=0.1, burst=1))
+        w.reconcile()
+        start = anyio.current_time()
+        await w.feed(3)
+        await anyio.sleep(5)
+        w.fleet.state_of("a").pause(True)
+        await anyio.sleep(100)
+        assert [ids for _, ids, _ in hook.requests] == [[1]]
+        w.fleet.state_of("a").pause(False)
+        await anyio.sleep(100)
+        assert [(round(at - start), ids) for at, ids, _ in hook.requests] == [(0, [1]), (105, [2]), (115, [3])]
+
+
 async def test_one_event_refused_with_404_time_and_again_is_given_up(world: Any, receiver: Any) -> None:
     async with world() as w:
         hook = receiver(lambda ids, now: 404 if 3 in ids else 200)
