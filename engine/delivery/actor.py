@@ -166,7 +166,7 @@ class Actor:
             permit = None if self._stopping or state.is_paused else state.breaker.admit(now)
         finally:
             if permit is None:
-                limiter.refund(cost, self._now())
+                limiter.withdraw(cost, self._now())  # who has the turn is the only one to reserve
                 abandoned(state, work, None, state.breaker, self._now())
         return permit
 

@@ -25,7 +25,7 @@ from ..model.envelope import Chunk, Envelope
 from ..model.outcome import UNREADABLE, Failure
 from ..policy.blame import Blame
 from ..policy.breaker import Breaker, State
-from ..policy.limiter import Limiter
+from ..policy.limiter import Limiter, RateSettings
 from ..policy.restart import RestartBudget
 from ..policy.retry import RetrySchedule
 from ..policy.window import BatchWindow
@@ -104,6 +104,8 @@ class DestinationState:
             self._log_change("careful: the process died of something here, events go one by one")
         self.tokens: Tokens | None = None
         """Of a destination whose requests need one."""
+        self.limiter = Limiter(plan.rate.per_second, plan.rate.bucket, now) if plan.rate else Limiter(None, 1.0, now)
+        """Outlives plans: what a receiver was sent, and that it asked for a pause, holds under the next one too."""
         self._adopt(plan, now)
         account.follow(self.cursor.position)
         account.uses(plan.version, plan.record)
@@ -142,15 +144,23 @@ class DestinationState:
     # The plan ----------------------------------------------------------------------------------------------------
 
     def _adopt(self, plan: Plan, now: float) -> None:
+        self._adopt_rate(plan.rate, now)
         self.plan = plan
         self.attempts.mask.learn(secrets_of((plan.destination.settings, plan.net.proxy)))
-        rate = plan.rate
         self.tokens = tokens_for(plan.destination, self.tokens, self.clock)
-        self.limiter = Limiter(rate.per_second, rate.bucket, now) if rate else Limiter(None, 1.0, now)
         self.breaker = Breaker(plan.breaker, self._random, lease_s=2 * plan.timeout_s)
         self.schedule = RetrySchedule(plan.retry, self._random)
         self.ways.adopt(plan.destination, late=plan.sorts_late)
         self.window = self._new_window()
+
+    def _adopt_rate(self, rate: RateSettings | None, now: float) -> None:
+        before = self.plan.rate
+        if rate == before:
+            return
+        if rate is None or (before and before.unit != rate.unit):  # what is in the bucket is in the other unit
+            self.limiter.set_rate(None, 1.0, now)
+        if rate is not None:
+            self.limiter.set_rate(rate.per_second, rate.bucket, now)
 
     def change(self, plan: Plan, now: float) -> None:
         """From here on `plan` applies. What waits is dissolved into its events, which are batched anew, in order."""

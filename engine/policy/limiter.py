@@ -102,6 +102,13 @@ class Limiter:
         self._room -= returned
         self._tokens = min(self._burst, self._tokens + returned)
 
+    def withdraw(self, cost: float, now: float) -> None:
+        """Gives back the last reservation of all, unused: as nobody reserved since, the whole of it. Its place in the line stays taken."""
+        if self._rate is None:
+            return
+        self._observe(now)
+        self._tokens = min(self._burst, self._tokens + cost)
+
     def set_rate(self, rate: float | None, burst: float, now: float) -> None:
         """From the last promise on, this rate applies. A slow-down stays in proportion; a bucket is never filled by it."""
         _check(rate, burst)

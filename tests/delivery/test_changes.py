@@ -8,6 +8,7 @@ import anyio
 import pytest
 from doorstep.engine.delivery import MailboxSettings
 from doorstep.engine.journal.memory import MemoryAccount
+from doorstep.engine.policy.limiter import RateSettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.routing.table import Route
 from doorstep.engine.settings import Size
@@ -23,6 +24,62 @@ async def test_a_reload_changes_the_bounds_of_the_mailbox(world: Any, receiver: 
         w.plan("hook", there, version="2", mailbox=MailboxSettings(max_bytes=Size("64KiB"), max_events=7))
         w.reconcile()
         assert repr(w.fleet.state_of("hook").mailbox) == "<Mailbox 0 events, 0 of 64KiB bytes, next 1>"
+
+
+async def test_a_reload_fills_no_bucket_and_costs_nobody_what_was_promised(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        hook = receiver()
+        rate = RateSettings(per_second=10, burst=10)
+        start = anyio.current_time()
+        w.plan("a", hook, rate=rate)
+        w.reconcile()
+        await w.feed(500)
+        for version in range(2, 20):
+            await anyio.sleep(0.3)
+            w.plan("a", hook, version=str(version), rate=rate, timeout_s=10.0 + version)
+            w.reconcile()
+        assert [(round(at - start), len(ids)) for at, ids, _ in hook.requests] == [
+            (second, 10) for second in range(0, 6)
+        ]
+
+
+@pytest.mark.parametrize("rate", [None, RateSettings(per_second=10), RateSettings(per_second=10, unit="requests")])
+async def test_a_pause_that_a_receiver_asked_for_outlasts_reloads_whatever_rate_they_bring(
+    world: Any, receiver: Any, rate: RateSettings | None
+) -> None:
+    async with world() as w:
+        hook = receiver(lambda ids, now: 200 if hook.requests else (429, {"retry-after": "60"}))
+        w.plan("a", hook, rate=RateSettings(per_second=100))
+        w.reconcile()
+        start = anyio.current_time()
+        await w.feed(1)
+        await anyio.sleep(5)
+        for version, one in enumerate([rate, None, rate]):
+            w.plan("a", hook, version=f"reload-{version}", rate=one)
+            w.reconcile()
+            await anyio.sleep(5)
+        await w.feed(1)
+        await anyio.sleep(600)
+        assert hook.seen == {1: 1, 2: 1}
+        assert hook.requests[1][0] - start >= 60
+
+
+async def test_a_rate_that_is_given_or_taken_by_a_reload_applies(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        hook = receiver()
+        start = anyio.current_time()
+        for version, rate in enumerate([None, RateSettings(per_second=1, burst=2), None]):
+            w.plan("a", hook, version=str(version), rate=rate)
+            w.reconcile()
+            await w.feed(20)
+            await anyio.sleep(3.5)
+        assert sorted((round(at - start, 1), len(ids)) for at, ids, _ in hook.requests) == [
+            (0.1, 20),
+            (3.5, 2),
+            (5.5, 2),
+            (7.5, 2),
+            (7.5, 34),
+        ], "what was promised stands, nothing else does"
 
 
 async def test_what_a_removed_destination_had_left_is_dropped_counted_and_its_numbers_go_on_when_it_is_back(

@@ -59,6 +59,14 @@ class AnyUse(RuleBasedStateMachine):
             self.limiter.refund(cost, self.look())
             self.admissions[index] = (admitted, 0.0)
 
+    @precondition(lambda self: self.pending and self.pending[-1] == len(self.admissions) - 1)
+    @rule()
+    def withdraw_the_last(self) -> None:
+        admitted, cost = self.admissions[self.pending.pop()]
+        if admitted >= self.now - 0.5:
+            self.limiter.withdraw(cost, self.look())
+            self.admissions[-1] = (admitted, 0.0)
+
     @rule(seconds=st.floats(0, 30))
     def pause(self, seconds: float) -> None:
         self.limiter.pause_until(self.now + seconds, self.look())
@@ -188,6 +196,16 @@ def test_two_refunds_together_give_no_more_than_the_bucket_would_have_kept() -> 
     limiter.refund(4, 0.0)
     limiter.refund(4, 0.0)
     assert limiter.reserve(8, 0.0) == pytest.approx(0.6), "at 0.2 another 6 at most may go"
+
+
+def test_the_last_one_can_withdraw_the_whole_of_what_it_reserved_however_often() -> None:
+    limiter = Limiter(10, 10, 0.0)
+    assert limiter.reserve(10, 0.0) == 0.0
+    for _ in range(3):
+        assert limiter.reserve(10, 0.5) == pytest.approx(0.5)
+        limiter.withdraw(10, 0.5)
+    assert limiter.reserve(10, 0.6) == pytest.approx(0.4)
+    assert limiter.reserve(10, 0.6) == pytest.approx(1.4)
 
 
 def test_what_was_reserved_while_unlimited_is_not_given_back() -> None:
