@@ -37,24 +37,46 @@ def end(
     if not envelopes:
         return
     action = work.batch.action
+    if not state.ways:
+        _settle(state, work, envelopes)
+        _count(state, how, reason, action, envelopes)
+        _said(state, envelopes, now)
+    else:
+        _end_each(state, work, envelopes, how, now, reason)
     if action:
         state.counters.count_done(action, how, len(envelopes))
-    if not state.ways:
-        _count(state, how, reason, action, envelopes)
-        _settle(state, work, envelopes, now)
-        return
+
+
+def _end_each(
+    state: DestinationState, work: Work, envelopes: Sequence[Envelope], how: End, now: float, reason: str
+) -> None:
     final: list[Envelope] = []
+    ends: list[tuple[End, str, str]] = []
     onward: list[Envelope] = []
     for envelope in envelopes:
-        ended = state.ways.ended(envelope, work.rows.get(envelope.number), how, reason, action)
+        ended = state.ways.ended(envelope, work.rows.get(envelope.number), how, reason, work.batch.action)
         if ended is None:
             onward.append(envelope)
         else:
-            _count(state, *ended, [envelope])
             final.append(envelope)
+            ends.append(ended)
     if onward:
         state.go_on(work, onward, now)
-    _settle(state, work, final, now)
+    if not final:
+        return
+    _settle(state, work, final)
+    for envelope, ended in zip(final, ends, strict=True):
+        _count(state, *ended, [envelope])
+    _said(state, final, now)
+
+
+def _settle(state: DestinationState, work: Work, envelopes: Sequence[Envelope]) -> None:
+    """Final for these. A parked event is settled in the cursor already: it is its row that goes."""
+    if not work.rows:
+        state.close(envelopes)
+        return
+    for envelope in envelopes:
+        state.account.unpark(envelope.number)
 
 
 def _count(state: DestinationState, how: End, reason: str, action: str, envelopes: Sequence[Envelope]) -> None:
@@ -68,16 +90,8 @@ def _count(state: DestinationState, how: End, reason: str, action: str, envelope
         counters.dead_alerts += sum(envelope.receipt.source == ALERTS for envelope in envelopes)
 
 
-def _settle(state: DestinationState, work: Work, envelopes: Sequence[Envelope], now: float) -> None:
-    """Final for these. A parked event is settled in the cursor already: it is its row that goes."""
-    if not envelopes:
-        return
+def _said(state: DestinationState, envelopes: Sequence[Envelope], now: float) -> None:
     _record_latency(state, envelopes, now)
-    if not work.rows:
-        state.settle(envelopes, now)
-        return
-    for envelope in envelopes:
-        state.account.unpark(envelope.number)
     state.moved(now)
 
 

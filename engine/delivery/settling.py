@@ -174,20 +174,30 @@ def _check(state: DestinationState, work: Work, attempted: object) -> None:
     strange: list[object] = []
     if isinstance(attempted, Partial):
         given: list[object] = list(attempted.outcomes.values())
-        strange = [outcome for outcome in given if not isinstance(outcome, Outcome)]
+        strange = [outcome for outcome in given if not _is_outcome(outcome)]
         verdict, events = attempted.rest, events - len(attempted.outcomes)
         if (verdict is None) is not (events == 0):
             raise ValueError(f"{len(attempted.outcomes)} outcomes and {verdict!r} from {state.plan.name}")
     if isinstance(verdict, list):
         if len(verdict) != events:
             raise ValueError(f"{len(verdict)} outcomes for {events} events from {state.plan.name}")
-        strange += [outcome for outcome in verdict if not isinstance(outcome, Outcome)]
+        strange += [outcome for outcome in verdict if type(outcome) is not Delivered and not _is_outcome(outcome)]
     elif not isinstance(verdict, Delivered | Failure | Split | Sorted | None) or (
         verdict is None and verdict is attempted
     ):
         strange = [verdict]
     if strange:
         raise ValueError(f"a {type(strange[0]).__name__} is no verdict, from {state.plan.name}")
+
+
+def _is_outcome(given: object) -> bool:
+    """Whether it is one, and its fields are what they say. Nothing checked them before: `Retry("busy", after="5")` can be made."""
+    match given:
+        case Delivered() | Untried() | Filtered(str()) | Rejected(str(), str()) | Raised(str(), str()):
+            return True
+        case Retry(str(), None | int() | float(), str()):
+            return True
+    return False
 
 
 def crashed(state: DestinationState, work: Work, permit: Permit, breaker: Breaker, now: float) -> None:

@@ -354,13 +354,16 @@ class DestinationState:
     # Out ---------------------------------------------------------------------------------------------------------
 
     def settle(self, envelopes: Sequence[Envelope], now: float) -> None:
-        """These events, in ascending order, are done with here."""
-        if not envelopes:
-            return
+        """These events, in ascending order, are done with here, and counted."""
+        if envelopes:
+            self.close(envelopes)
+            self.moved(now)
+
+    def close(self, envelopes: Sequence[Envelope]) -> None:
+        """The same before they are counted: what cannot be settled must not be. To be followed by `moved`."""
         for chunk in self.cursor.settle(envelopes):
             self.account.release(chunk)
         self.account.moved()
-        self.moved(now)
 
     def moved(self, now: float) -> None:
         """Events came to their end."""

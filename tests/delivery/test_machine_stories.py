@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from doorstep.engine.delivery import MailboxSettings
+from doorstep.engine.delivery.ending import end
+from doorstep.engine.delivery.work import Work
 from doorstep.engine.errors import InvalidEventPayload
 from doorstep.engine.model import DELIVERED, Batch, Envelope, Request, Response, Verdict
+from doorstep.engine.model.outcome import Filtered, Outcome, Raised, Rejected, Retry
 from doorstep.engine.policy.breaker import BreakerSettings
 from doorstep.engine.policy.limiter import RateSettings
 from doorstep.engine.policy.retry import RetrySettings
@@ -242,6 +246,50 @@ async def test_who_is_cancelled_while_it_waits_for_the_limiter_gives_its_tokens_
         w.fleet._served["a"].supervisor.scope.cancel()
         await anyio.sleep(60)
         assert [(round(at - start), ids) for at, ids, _ in hook.requests] == [(0, [1]), (0, [2]), (0, [3]), (10, [4])]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Retry("busy", after="5"),  # type: ignore[arg-type]  # as it stands in a header
+        Rejected("bad", detail=None),  # type: ignore[arg-type]
+        Filtered(404),  # type: ignore[arg-type]
+        Raised(None),  # type: ignore[arg-type]
+    ],
+)
+async def test_an_outcome_with_a_wrong_field_is_the_crash_of_its_own_event_and_nothing_is_settled_twice(
+    world: Any, receiver: Any, wrong: Outcome
+) -> None:
+    class Odd(Hook):
+        def verdict(self, response: Response, batch: Batch) -> Verdict:
+            numbers = [msgspec.json.decode(line)["n"] for line in batch.lines]
+            return [Rejected("bad_field") if n == 1 else wrong if n == 2 else DELIVERED for n in numbers]
+
+    async with world() as w:
+        w.plan("a", receiver(), destination=Odd(Settings()))
+        w.reconcile()
+        await w.feed(8)
+        await anyio.sleep(3600)
+        s = w.statistics("a")
+        assert (s.delivered, s.dead_reasons, s.pending) == (6, {"bad_field": 1, "actor_crashed": 1}, 0)
+
+
+async def test_what_cannot_be_settled_is_not_counted(world: Any, receiver: Any) -> None:
+    kept: list[Batch] = []
+
+    class Keeping(Hook):
+        def request(self, batch: Batch) -> Request:
+            kept.append(batch)
+            return super().request(batch)
+
+    async with world() as w:
+        w.plan("a", receiver(), destination=Keeping(Settings()))
+        w.reconcile()
+        await w.feed(3)
+        await anyio.sleep(1)
+        with pytest.raises(ValueError, match="event 1 is settled already"):
+            end(w.fleet.state_of("a"), Work.of(kept[0], "1"), kept[0].envelopes, "delivered", anyio.current_time())
+        assert (w.statistics("a").delivered, w.statistics("a").pending) == (3, 0)
 
 
 async def test_pause_stops_a_batch_that_waits_for_the_limiter_too(world: Any, receiver: Any) -> None:
