@@ -9,6 +9,7 @@ comes back is about the events as they came in: those are what is kept, parked a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from ..errors import DestinationError
 from ..model.batch import Batch
@@ -16,7 +17,7 @@ from ..model.envelope import Envelope
 from ..model.lines import Lines
 from ..model.outcome import Filtered, Outcome, Rejected
 from ..sdk.actions import NO_ACTION
-from .preparation import Inserted, Preparation
+from .preparation import Inserted, Inserter, Preparation
 from .sender import Attempted, Partial, Sender, Sorted, Split, failure_of
 from .ways import Ways
 
@@ -28,11 +29,13 @@ class PreparingSender:
         self._inner = inner
         self._does = preparation
         self._ways = ways
+        self._opened: list[Inserter] = []
 
     async def open(self) -> None:
         """Insert functions first."""
         for inserter in self._does.inserters:
             await inserter.open()
+            self._opened.append(inserter)
         await self._inner.open()
 
     async def attempt(self, batch: Batch) -> Attempted:
@@ -56,10 +59,12 @@ class PreparingSender:
         return _of_whole(batch, left, outcomes, rest)
 
     async def close(self) -> None:
-        """In the other order."""
-        await self._inner.close()
-        for inserter in self._does.inserters:
-            await inserter.close()
+        """In the other order; insert functions, which others use too, whatever becomes of the destination's own closing."""
+        async with AsyncExitStack() as stack:
+            for inserter in self._opened:
+                stack.push_async_callback(inserter.close)
+            self._opened = []
+            stack.push_async_callback(self._inner.close)
 
     def _without_consent(self, batch: Batch) -> dict[int, Outcome]:
         permits = self._does.permits

@@ -250,3 +250,38 @@ async def test_which_actions_want_an_event_is_asked_of_what_functions_made_of_it
         assert dict(w.statistics("v").filtered) == {"no_action": 10}
         assert sum(map(len, function.calls)) == 30, "each event went through it once, not once for each action"
         assert max(vendor.seen.values()) == 1
+
+
+@pytest.mark.parametrize("closing", ["raises", "hangs"])
+async def test_functions_are_closed_whatever_becomes_of_the_destinations_own_closing(
+    world: Any, receiver: Any, closing: str
+) -> None:
+    class Stubborn(receiver):  # type: ignore[misc]  # a class from a fixture
+        async def aclose(self) -> None:
+            if closing == "raises":
+                raise OSError("it never opened")
+            await anyio.sleep_forever()
+
+    first, second = Function(lambda event: event), Function(lambda event: event)
+    async with world() as w:
+        hook_plan(w, Stubborn(), inserters=(first, second))
+        w.reconcile()
+        await w.feed(1)
+        await anyio.sleep(1)
+        del w.plans["hook"]
+        w.reconcile()
+        await anyio.sleep(10)
+    assert (first.closed, second.closed) == (1, 1)
+
+
+async def test_a_function_that_was_not_opened_is_not_closed(world: Any, receiver: Any) -> None:
+    class Broken(Function):
+        async def open(self) -> None:
+            raise OSError("no thread can be started")
+
+    first, second = Function(lambda event: event), Broken(lambda event: event)
+    async with world() as w:
+        hook_plan(w, receiver(), inserters=(first, second))
+        w.reconcile()
+        await anyio.sleep(1)
+    assert (first.opened - first.closed, second.closed) == (0, 0)
