@@ -30,6 +30,9 @@ from .supervisor import Supervisor
 
 _log = logging.getLogger("doorstep.delivery")
 
+OPEN_S = 60.0
+"""So long a drain takes it for progress that a destination opens its connections or its sink. One that hangs there may never end."""
+
 
 class _Served(msgspec.Struct, eq=False):
     state: DestinationState
@@ -213,7 +216,8 @@ class Fleet:
         """Progress of anyone is everyone's: a destination that waits for a retry is waited for while others work."""
         while state.counters.pending or state.is_replaying or not is_all_in():
             now = self._clock.monotonic()
-            if state.opened_at is None and not state.budget.statistics().crashes:
+            is_opening = state.opened_at is None and not state.budget.statistics().crashes
+            if is_opening and now < began + OPEN_S:
                 state.moved_at = now  # it has not even begun
             left_s = max(began, *(one.moved_at for one in self._states())) + patience_s - now
             if left_s <= 0 and not healthy_only and state.counters.pending:

@@ -91,6 +91,24 @@ async def test_the_drain_is_patient_from_when_a_destination_is_ready(world: Any,
         assert w.statistics("a").delivered == 10
 
 
+async def test_a_destination_whose_opening_hangs_is_waited_for_a_minute_and_the_patience(
+    world: Any, receiver: Any
+) -> None:
+    class Hanging(receiver):  # type: ignore[misc]  # a class from a fixture
+        async def open(self) -> Any:
+            await anyio.sleep_forever()
+
+    async with world() as w:
+        w.plan("hangs", Hanging())
+        w.plan("good", receiver())
+        w.reconcile()
+        await w.feed(3)
+        began = anyio.current_time()
+        await w.fleet.drain(30)
+        assert anyio.current_time() - began == pytest.approx(90, abs=1.1)
+        assert (w.statistics("hangs").pending, w.statistics("good").delivered) == (3, 3)
+
+
 async def test_on_a_signal_a_destination_that_only_refuses_is_not_waited_for(world: Any, receiver: Any) -> None:
     async with world() as w:
         w.plan("dead", receiver(lambda ids, now: "connect_refused"))
