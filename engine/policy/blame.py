@@ -19,6 +19,9 @@ PROBE_EVERY_S = 60.0
 REFUSED_EVENTS = 100
 """This many events refused for one reason, and none delivered, within `REFUSED_WITHIN_S`: no event's fault any more."""
 REFUSED_WITHIN_S = 60.0
+REASONS = 100
+"""As many are told apart: receivers make up reasons of their own. Those beyond count together, as in the counters."""
+_OTHER = "other"
 
 
 class Decision(Enum):
@@ -153,7 +156,8 @@ class Blame:
 
         While held it is always HOLD: a probe that is refused is not given up either.
         """
-        recent = self._rejections.setdefault(reason, RecentCount(REFUSED_WITHIN_S, 60))
+        kind = reason if reason in self._rejections or len(self._rejections) < REASONS else _OTHER
+        recent = self._rejections.setdefault(kind, RecentCount(REFUSED_WITHIN_S, 60))
         recent.add(count, now)
         is_systematic = recent.total(now) >= REFUSED_EVENTS and not self._delivered_lately(now)
         if not self.held and not is_systematic:

@@ -185,6 +185,17 @@ def test_a_success_ends_a_hold_and_its_counts() -> None:
     assert blame.rejected(99, "http_400", 200.0) is Decision.EVENT
 
 
+def test_reasons_that_a_receiver_makes_up_are_told_apart_up_to_a_hundred_and_count_together_beyond() -> None:
+    blame = Blame()
+    blame.succeeded(0.0)
+    assert {blame.rejected(1, f"code_{number}", 1.0) for number in range(1000)} == {Decision.EVENT}
+    assert len(blame._rejections) == 101
+    blame = Blame()
+    decisions = [blame.rejected(1, f"code_{number}", 1.0) for number in range(200)]
+    assert decisions == [Decision.EVENT] * 199 + [Decision.HOLD], "a hundred of the others, and nothing delivered"
+    assert blame.reason == "code_199"
+
+
 def test_new_settings_end_a_hold() -> None:
     blame = Blame()
     blame.hold("tls", 0.0)
