@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -53,9 +54,13 @@ class Fleet:
         """The delivery log."""
         self._served: dict[str, _Served] = {}
         self._removed: list[DestinationState] = []
+        """Those of which something may still be under way ..."""
+        self._gone: dict[str, DestinationStatistics] = {}
+        """... and the numbers of the others, by name: a chunk that nobody wants any more is kept by nobody."""
         self._table = RoutingTable([])
         self._stopped = Alarm()
-        self._running = 0
+        self._running: Counter[DestinationState] = Counter()
+        """Supervisors: more than one where an earlier plan still has attempts under way."""
         self._watches = False
 
     async def __aenter__(self) -> Fleet:
@@ -141,7 +146,7 @@ class Fleet:
         return _Served(state, self._supervise(state), Backlog(state))
 
     def _remove(self, name: str) -> None:
-        """It pins nothing any more, and stops. What it then has left is dropped (`_watch`); its numbers stay."""
+        """It pins nothing any more, and stops. What it then has left is dropped (`_forget`); its numbers stay."""
         gone = self._served.pop(name)
         self.deliveries.forget(name)
         gone.supervisor.stop()
@@ -166,7 +171,7 @@ class Fleet:
             return Actor(state, sender, self._clock)
 
         supervisor = Supervisor(state, make_actor, self._clock)
-        self._running += 1
+        self._running[state] += 1
         self._tasks.start_soon(self._watch, supervisor, state)
         return supervisor
 
@@ -174,10 +179,21 @@ class Fleet:
         try:
             await supervisor.run()
         finally:
-            if state in self._removed:
-                _drop_left(state)
-            self._running -= 1
+            self._running[state] -= 1
+            if not self._running[state]:
+                del self._running[state]
+                if state.is_removed:
+                    self._forget(state)
             self._stopped.ring()
+
+    def _forget(self, state: DestinationState) -> None:
+        """Nothing is under way any more of one that was removed. The log remembers where it stood, not what it held."""
+        _drop_left(state)
+        position = state.cursor.position()
+        state.account.follow(lambda: position)
+        self._removed.remove(state)
+        name, last = state.plan.name, state.statistics(self._clock.monotonic())
+        self._gone[name] = last.plus(self._gone[name]) if name in self._gone else last
 
     # Out ---------------------------------------------------------------------------------------------------------
 
@@ -257,9 +273,9 @@ class Fleet:
         """By destination."""
         now = self._clock.monotonic()
         statistics = {name: served.state.statistics(now) for name, served in self._served.items()}
-        for state in self._removed:
-            name, before = state.plan.name, state.statistics(now)
-            statistics[name] = statistics[name].plus(before) if name in statistics else before
+        before = [*self._gone.items(), *((state.plan.name, state.statistics(now)) for state in self._removed)]
+        for name, earlier in before:
+            statistics[name] = statistics[name].plus(earlier) if name in statistics else earlier
         return statistics
 
     def totals(self) -> Mapping[str, Totals]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import anyio
@@ -38,9 +40,7 @@ async def test_a_reload_fills_no_bucket_and_costs_nobody_what_was_promised(world
             await anyio.sleep(0.3)
             w.plan("a", hook, version=str(version), rate=rate, timeout_s=10.0 + version)
             w.reconcile()
-        assert [(round(at - start), len(ids)) for at, ids, _ in hook.requests] == [
-            (second, 10) for second in range(0, 6)
-        ]
+        assert [(round(at - start), len(ids)) for at, ids, _ in hook.requests] == [(second, 10) for second in range(6)]
 
 
 @pytest.mark.parametrize("rate", [None, RateSettings(per_second=10), RateSettings(per_second=10, unit="requests")])
@@ -125,6 +125,47 @@ async def test_a_key_revoked_while_requests_are_under_way_costs_no_event(world: 
         await anyio.sleep(60)
         s = w.statistics("a")
         assert (s.state, s.dead_lettered) == ("held", 0)
+
+
+async def test_a_destination_that_comes_and_goes_leaves_numbers_only(world: Any, receiver: Any) -> None:
+    async with world() as w:
+        w.plan("a", receiver(lambda ids, now: 503))
+        states = []
+        for _ in range(3):
+            w.reconcile()
+            await w.feed(1000)
+            await anyio.sleep(1)
+            states.append(weakref.ref(w.fleet.state_of("a")))
+            plan = w.plans.pop("a")
+            w.reconcile()
+            await anyio.sleep(1)
+            w.plans["a"] = plan
+        gc.collect()
+        assert [state() for state in states] == [None, None, None]
+        s = w.statistics("a")
+        assert (s.offered, s.dropped, s.state) == (3000, 3000, "removed")
+
+
+async def test_what_is_under_way_since_before_a_reload_is_not_dropped_when_the_destination_is_removed_then(
+    world: Any, receiver: Any
+) -> None:
+    async with world() as w:
+        hook = receiver(latency_s=5)
+        w.plan("a", hook)
+        w.reconcile()
+        await w.feed(10)
+        await anyio.sleep(1)
+        w.plan("a", hook, version="2")
+        w.reconcile()
+        await anyio.sleep(1)
+        del w.plans["a"]
+        w.reconcile()
+        await anyio.sleep(1)
+        s = w.statistics("a")
+        assert (s.delivered, s.dropped, s.pending) == (0, 0, 10)
+        await anyio.sleep(10)
+        s = w.statistics("a")
+        assert (s.delivered, s.dropped, s.pending) == (10, 0, 0)
 
 
 async def test_a_removed_destination_pins_nothing(world: Any, receiver: Any) -> None:
