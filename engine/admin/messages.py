@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from ..errors import FqlError, JournalError, JournalFull
-from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
+from ..journal.desk import BATCH, SLOWEST, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from ..journal.records import DeadLetter, ParkedEvent
 from ..telemetry import Delivery, ProcessStatistics
 from ..telemetry.history import Trend
@@ -45,6 +45,7 @@ class StrictReplay(Replay, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A replay as it is read."""
 
     query: Strict = Strict()
+    rate: Annotated[float, msgspec.Meta(ge=SLOWEST)] | None = None
 
 
 class Begin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

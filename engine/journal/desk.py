@@ -15,6 +15,8 @@ from .records import Attempt, DeadLetter, Gap, ParkedEvent, Standing, Try
 
 BATCH = 500
 """Rows in one answer, and in one transaction."""
+SLOWEST = 1e-5
+"""Events a second, for a replay: about one a day. What is less is a slip, and would never end."""
 
 
 class LetterQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     query: LetterQuery = LetterQuery()
     """Of dead letters; of the journal, `since` and `until` are when events were received, and `where` holds."""
     rate: float | None = None
-    """Events a second; None is as fast as the destination takes them."""
+    """Events a second, at least `SLOWEST`; None is as fast as the destination takes them."""
     mapping: str = ""
     """Of dead letters: a mapping, as JSON, that makes each event what is sent in its place. Where it makes no event, the letter stays."""
     position: int = 0
@@ -138,7 +140,10 @@ class Desk(Protocol):
         ...
 
     async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
-        """Begins it: its id (0 for a dry run), and how many events it would send as far as is known now."""
+        """Begins it: its id (0 for a dry run), and how many events it would send as far as is known now.
+
+        Raises ValueError for what no replay can be, such as a rate of nothing.
+        """
         ...
 
     async def replays(self) -> list[Replay]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Literal, TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ from ..errors import FqlError
 from ..model.decode import LineDecoder
 from . import explaining, replaying, standing
 from . import letters as table
-from .desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
+from .desk import BATCH, SLOWEST, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from .explaining import Seen
 from .hands import Hands
 from .latest import latest
@@ -132,6 +133,8 @@ class LocalDesk:
     async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
         """See `Desk`. Of the journal, a dry run reads and counts; a job only estimates, since it reads as it goes."""
         Condition(replay.query)
+        if replay.rate is not None and not SLOWEST <= replay.rate < inf:
+            raise ValueError(f"a rate is at least {SLOWEST} events a second, not {replay.rate}")
         if replay.mapping:
             mapping_of(replay.mapping)
             if replay.kind != "dead":

@@ -117,9 +117,12 @@ class Stepper:
         return msgspec.structs.replace(events, events=kept), {reason: given.count(reason) for reason in set(given)}
 
     def _spaced(self, replay: Replay, count: int) -> tuple[list[float], float]:
-        """When each is due, one after the other at the rate; and when the next one may come. A clock that jumps back delays nothing."""
+        """When each is due, one after the other at the rate; and when the next one may come. A clock that jumps back delays nothing.
+
+        A rate of nothing, which earlier versions took, is none: a journal that holds one starts all the same.
+        """
         now = self._utc()
-        if replay.rate is None:
+        if replay.rate is None or replay.rate <= 0:
             return [now] * count, now
         step_s = 1 / replay.rate
         stepped_at, next_at = self._paced.get(replay.id, (now, now))

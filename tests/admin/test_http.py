@@ -73,6 +73,17 @@ REFUSED = [
         "bad_request",
         "Object contains unknown field `wehre` - at `$.replay.query`",
     ),
+    *(
+        (
+            "POST",
+            "/admin/v1/replays",
+            b'{"replay":{"destination":"a","kind":"dead","rate":%s}}' % rate,
+            400,
+            "bad_request",
+            "Expected `float` >= 1e-05 - at `$.replay.rate`",
+        )
+        for rate in (b"0", b"-1", b"1e-300")
+    ),
     (
         "POST",
         "/admin/v1/replays",

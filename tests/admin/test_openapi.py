@@ -34,6 +34,11 @@ def test_parameters_are_those_of_the_struct(document) -> None:
     }
 
 
+def test_a_rate_says_how_slow_it_may_be(document) -> None:
+    rate = document["components"]["schemas"]["StrictReplay"]["properties"]["rate"]
+    assert rate == {"anyOf": [{"type": "number", "minimum": 1e-5}, {"type": "null"}], "default": None}
+
+
 def test_every_schema_is_one_and_every_reference_leads_somewhere(document) -> None:
     schemas = document["components"]["schemas"]
     for schema in schemas.values():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import inf, nan
 from typing import Any
 
 import anyio
 import apsw
+import msgspec
 import pytest
 from doorstep.engine.journal import standing
 from doorstep.engine.journal.desk import LetterQuery, Replay
@@ -18,6 +20,7 @@ from doorstep.engine.journal.records import (
     Try,
     open_chunk,
 )
+from doorstep.engine.journal.sealing import packed
 from doorstep.engine.journal.stepping import Stepped
 from doorstep.engine.journal.storage import OnTheSpot
 from doorstep.engine.journal.store import Store
@@ -155,6 +158,25 @@ async def test_a_replay_keeps_its_rate_from_one_step_to_the_next(bench):
     second = await bench.desk.step(first.replay, max_events=2)
     assert [round(one.due - NOW, 3) for one in first.parked + second.parked] == [0.0, 0.1, 0.2, 0.3]
     assert (round(first.next_at - NOW, 3), round(second.next_at - NOW, 3)) == (0.2, 0.4)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e-300, inf, nan])
+@pytest.mark.parametrize("kind", ["dead", "journal"])
+async def test_a_rate_that_sends_nothing_or_has_no_end_begins_no_replay(bench, kind, rate):
+    bench.commit(changes("hook", 99, dead=[letter_of(3)]))
+    with pytest.raises(ValueError, match="a rate is at least 1e-05 events a second"):
+        await bench.desk.replay(Replay(destination="hook", kind=kind, rate=rate))
+    assert await bench.desk.replays() == []
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0])
+async def test_a_replay_that_is_in_a_journal_with_a_rate_of_nothing_goes_on_without_one(bench, rate):
+    bench.commit(changes("hook", 99, dead=[letter_of(3), letter_of(4)]))
+    await bench.desk.replay(Replay(destination="hook", kind="dead"))
+    (replay,) = await bench.desk.replays()
+    row = packed(msgspec.structs.replace(replay, rate=rate))
+    bench.store.work(lambda connection: connection.execute("UPDATE replays SET row = ?", (row,)))
+    assert [(one.number, one.due) for one in await run_out(bench.desk)] == [(3, NOW), (4, NOW)]
 
 
 async def test_a_step_takes_no_more_bytes_than_there_is_room_for_but_always_one_event(bench):

@@ -66,7 +66,13 @@ function howTheyAreSent() {
     h("p", {}, h("label", { for: "rate" }, "Events a second"), rate),
     h("p", { class: "block" }, h("label", { for: "mapping" }, "As a mapping makes them"), mapping,
       h("small", { class: "quiet", id: "mapping-help" }, "Empty: as they are. What is not in the mapping is not sent, so most begin with the event as it is; where it makes no event, the dead letter stays."))));
-  return { element, asked: () => ({ rate: rate.value ? Number(rate.value) : null, mapping: mapping.value.trim() }) };
+
+  function asked() {
+    if (!rate.checkValidity()) throw new Error(`Events a second: ${rate.validationMessage}`);
+    return { rate: rate.value ? Number(rate.value) : null, mapping: mapping.value.trim() };
+  }
+
+  return { element, asked };
 }
 
 function chosen(found, total, asked, how, said, look) {
@@ -95,10 +101,11 @@ function chosen(found, total, asked, how, said, look) {
 
   async function replay(dry_run) {
     const jobs = queries();
-    if (!dry_run && !(await confirmed(`Send ${ids().length || total} dead letters again to ${jobs.map((job) => job.destination).join(", ")}?`, "Replay"))) return;
     try {
+      const sent = how();
+      if (!dry_run && !(await confirmed(`Send ${ids().length || total} dead letters again to ${jobs.map((job) => job.destination).join(", ")}?`, "Replay"))) return;
       const done = [];
-      for (const job of jobs) done.push([job.destination, await send("POST", "replays", { replay: { destination: job.destination, kind: "dead", query: job, ...how() }, dry_run })]);
+      for (const job of jobs) done.push([job.destination, await send("POST", "replays", { replay: { destination: job.destination, kind: "dead", query: job, ...sent }, dry_run })]);
       replace(said, h("p", { class: "told" }, done.map(([name, { events }]) => `${name}: ${count(events)} ${dry_run ? "would be sent again" : "are sent again"}. `)));
       if (!dry_run) setTimeout(look, 600);
     } catch (error) {
