@@ -131,10 +131,17 @@ class TrackingApp:
             self._source(request, route.write_key)
             return Answer(200, sdk_settings(route.write_key, request.scheme, request.host), [_NO_STORE])
         with self._bodies.room() as room:
-            source = None if request.key is None else self._source(request, request.key)
+            source = self._source_in_head(request, route)
             body = await room.read(request.headers, receive, is_here=request.body_is_here)
             self._size_bytes += len(body)
             return await self._take(request, route, source, body)
+
+    def _source_in_head(self, request: _Request, route: Route) -> Source | None:
+        """None: the body says whose it is. A Bearer token that is no key is one of OAuth: with that SDKs have their key in the body."""
+        key = request.key
+        if key is None or (request.is_bearer and route.kind != "plain" and not self._keys.knows(key)):
+            return None
+        return self._source(request, key)
 
     def _source(self, request: _Request, key: str | None) -> Source:
         try:
@@ -186,12 +193,18 @@ class _Request:
         self.method: str = scope["method"]
         self.path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.key = key_in(self.headers.get(b"authorization"))
+        self._authorization = self.headers.get(b"authorization")
+        self.key = key_in(self._authorization)
         self.origin = self.headers.get(b"origin")
         self.may_read = False
         """Whether a page of `origin` may read the answer."""
         self.body_is_here: bool = BODY_IS_HERE in scope.get("state", ())
         self._scheme: str = scope.get("scheme", "http")
+
+    @property
+    def is_bearer(self) -> bool:
+        """Whether the key is the token of `Bearer`."""
+        return (self._authorization or b"")[:7].lower() == b"bearer "
 
     @property
     def scheme(self) -> str:

@@ -62,6 +62,10 @@ class Keys:
             raise Refused("origin_not_allowed")
         return source
 
+    def knows(self, key: str) -> bool:
+        """Whether it is anybody's, disabled or not."""
+        return self._look_up(key) is not None
+
     def allows_any(self, origin: bytes) -> bool:
         """Whether any key is for pages of `origin`: all there is to say before the key is known."""
         if not self._settings:

@@ -135,10 +135,22 @@ REFUSED: list[tuple[int, str, str, str, bytes, dict[str, str]]] = [
     (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": ""}),
     (401, "unknown_source", "POST", "/v1/track", EVENT, basic("wk-nobody")),
     (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": "Basic ???"}),
+    (401, "unknown_source", "POST", "/v1/track", b'{"writeKey":"wk-app",' + EVENT[1:], basic("wk-nobody")),
+    (401, "unknown_source", "POST", "/v1/track", EVENT, {"Authorization": "Bearer of-oauth"}),
+    (401, "unknown_source", "POST", "/v1/track", b'{"writeKey":"wk-nobody"}', {"Authorization": "Bearer of-oauth"}),
+    (401, "unknown_source", "POST", "/events", b'{"writeKey":"wk-app"}', {"Authorization": "Bearer of-oauth"}),
     (401, "unknown_source", "POST", "/events", b"{}", {"Authorization": ""}),
     (401, "unknown_source", "POST", "/v1/track", b'{"writeKey":"wk-nobody"}', {"Authorization": ""}),
     (403, "origin_not_allowed", "POST", "/v1/track", EVENT, {**basic("wk-web"), "Origin": "https://evil.example"}),
     (404, "source_disabled", "POST", "/v1/track", EVENT, basic("wk-off")),
+    (
+        404,
+        "source_disabled",
+        "POST",
+        "/v1/track",
+        b'{"writeKey":"wk-app",' + EVENT[1:],
+        {"Authorization": "Bearer wk-off"},
+    ),
     (404, "no_resource", "POST", "/v2/track", EVENT, {}),
     (404, "no_resource", "GET", "/", b"", {}),
     (405, "no_method", "GET", "/v1/track", b"", {}),
@@ -176,9 +188,12 @@ async def test_a_write_key_is_who_it_is_from_wherever_it_is_written(serve: Any) 
             ("/v1/batch", b'{"writeKey":"wk-web","batch":[%s]}' % EVENT, {}),
             ("/events", b"{}", {"Authorization": "Bearer wk-app"}),
             ("/v1/batch", b'{"writeKey":"wk-off","batch":[%s]}' % EVENT, basic("wk-app")),
+            ("/v1/batch", b'{"writeKey":"wk-web","batch":[%s]}' % EVENT, {"Authorization": "Bearer of-oauth"}),
+            ("/v1/track", b'{"writeKey":"wk-app",' + EVENT[1:], {"Authorization": "bearer of-oauth"}),
+            ("/v1/track", b'{"writeKey":"wk-web",' + EVENT[1:], {"Authorization": "Bearer wk-app"}),
         ]:
             assert (await client.ask(path, body, headers)).status in (200, 400)
-    assert server.store.sources == ["web", "app", "web", "app", "app"]
+    assert server.store.sources == ["web", "app", "web", "app", "app", "web", "app", "app"]
     assert b"wk-" not in b"".join(server.store.lines)
 
 
