@@ -10,7 +10,17 @@ from typing import Annotated
 import msgspec
 
 from ..errors import FqlError, JournalError, JournalFull
-from ..journal.desk import BATCH, SLOWEST, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
+from ..journal.desk import (
+    BATCH,
+    SLOWEST,
+    DestinationRow,
+    LetterCount,
+    LetterQuery,
+    Life,
+    Replay,
+    StoredEvent,
+    expect_sense,
+)
 from ..journal.records import DeadLetter, ParkedEvent
 from ..telemetry import Delivery, ProcessStatistics
 from ..telemetry.history import Trend
@@ -46,6 +56,9 @@ class StrictReplay(Replay, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     query: Strict = Strict()
     rate: Annotated[float, msgspec.Meta(ge=SLOWEST)] | None = None
+
+    def __post_init__(self) -> None:
+        expect_sense(self)
 
 
 class Begin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -63,6 +63,17 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """Events so far."""
 
 
+def expect_sense(replay: Replay) -> None:
+    """Raises ValueError for conditions that its kind does not know: passed over, they would mean every event."""
+    if replay.kind == "dead":
+        return
+    query = replay.query
+    if query.ids is not None or query.reason is not None or query.destination not in (None, replay.destination):
+        raise ValueError(
+            "`ids`, `reason` and `destination` are for dead letters; of the journal, ask by `since`, `until` and `where`"
+        )
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one event at one destination."""
 

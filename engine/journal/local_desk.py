@@ -20,7 +20,7 @@ from ..errors import FqlError
 from ..model.decode import LineDecoder
 from . import explaining, replaying, standing
 from . import letters as table
-from .desk import BATCH, SLOWEST, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
+from .desk import BATCH, SLOWEST, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent, expect_sense
 from .explaining import Seen
 from .hands import Hands
 from .latest import latest
@@ -133,6 +133,7 @@ class LocalDesk:
     async def replay(self, replay: Replay, *, dry_run: bool = False) -> tuple[int, int]:
         """See `Desk`. Of the journal, a dry run reads and counts; a job only estimates, since it reads as it goes."""
         Condition(replay.query)
+        expect_sense(replay)
         if replay.rate is not None and not SLOWEST <= replay.rate < inf:
             raise ValueError(f"a rate is at least {SLOWEST} events a second, not {replay.rate}")
         if replay.mapping:

@@ -84,6 +84,18 @@ REFUSED = [
         )
         for rate in (b"0", b"-1", b"1e-300")
     ),
+    *(
+        (
+            "POST",
+            "/admin/v1/replays",
+            b'{"replay":{"destination":"a","kind":"journal","query":%s}}' % query,
+            400,
+            "bad_request",
+            "`ids`, `reason` and `destination` are for dead letters; of the journal, ask by `since`, `until` and `where`"
+            " - at `$.replay`",
+        )
+        for query in (b'{"ids":[1]}', b'{"ids":[]}', b'{"reason":"http_400"}', b'{"destination":"b"}')
+    ),
     (
         "POST",
         "/admin/v1/replays",

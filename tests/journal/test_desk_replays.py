@@ -297,6 +297,16 @@ async def test_a_replay_of_the_journal_sends_what_was_received_then_and_matches(
     assert {one.replay for one in parked} <= {1}
 
 
+@pytest.mark.parametrize("conditions", [{"ids": (1,)}, {"ids": ()}, {"reason": "http_400"}, {"destination": "hook"}])
+async def test_a_replay_of_the_journal_is_refused_where_it_is_asked_for_dead_letters(bench, conditions):
+    filled(bench)
+    with pytest.raises(ValueError, match="are for dead letters; of the journal, ask by `since`, `until` and `where`"):
+        await bench.desk.replay(Replay(destination="new", kind="journal", query=LetterQuery(**conditions)))
+    assert await bench.desk.replays() == []
+    own = Replay(destination="new", kind="journal", query=LetterQuery(destination="new"))
+    assert await bench.desk.replay(own, dry_run=True) == (0, 40)
+
+
 async def test_events_that_the_destination_will_get_anyway_are_left_out(bench):
     """Scanned up to 31, of which 22 and 23 are not settled; 5 is parked."""
     filled(bench)
