@@ -18,9 +18,9 @@ MASK = "***"
 SHORTEST = 4
 """A known secret below this is not looked for: it would be found everywhere."""
 LONG = 16
-"""A hidden header's value below this may be a word that is no secret, such as `no-cache`."""
+"""A hidden header's value below this may be a word that is no secret, such as `no-cache`; so may a part of a path."""
 KEY = 8
-"""A value in a URL's query below this is taken for a word, such as `beta`."""
+"""A value in a URL's query, or a user name, below this is taken for a word, such as `beta`."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HARMLESS = frozenset(
     {
@@ -96,8 +96,10 @@ class Mask:
 
 def secrets_of(settings: object) -> list[str]:
     """What settings hold that nobody may see, each once: what is said to be secret, and what their URLs carry."""
-    in_urls = (secret for url in _urls(settings) for secret in _of_url(url))
-    return list(dict.fromkeys([*secrets_in(settings), *in_urls]))
+    secrets = secrets_in(settings)
+    in_urls = [part for url in _urls(settings) for part in _of_url(url)]
+    in_secret_urls = [part for url in secrets if _URL.match(url) for part in (*_of_url(url), *_of_secret_url(url))]
+    return list(dict.fromkeys([*secrets, *in_urls, *in_secret_urls]))
 
 
 def _urls(value: object) -> Iterator[str]:
@@ -113,16 +115,40 @@ def _urls(value: object) -> Iterator[str]:
 
 
 def _of_url(url: str) -> Iterator[str]:
-    """A name and password, also as the header that they become; values of the query that are long enough to be keys."""
+    """A name and password, also as the header that they become; values of the query that are long enough to be keys.
+
+    A name is none of them beside a password; alone it is the key, if it is long enough to be one.
+    """
     try:
         parts = urlsplit(url)
-        if parts.password:
-            user, password = unquote(parts.username or ""), unquote(parts.password)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        if password:
             yield password
+        elif len(user) >= KEY:
+            yield user
+        if user or password:
             yield base64.b64encode(f"{user}:{password}".encode()).decode()
-        yield from (value for _, value in parse_qsl(parts.query) if len(value) >= KEY)
+        yield from (value for value in _values_of(parts.query) if len(value) >= KEY)
     except ValueError:
         return
+
+
+def _of_secret_url(url: str) -> Iterator[str]:
+    """What a URL that is secret as a whole has besides, and a receiver or proxy may repeat alone: the name, and parts of the path."""
+    try:
+        parts = urlsplit(url)
+        user = unquote(parts.username or "")
+        if len(user) >= KEY:
+            yield user
+        yield from (part for part in parts.path.split("/") if len(part) >= LONG)
+    except ValueError:
+        return
+
+
+def _values_of(query: str) -> Iterator[str]:
+    """As they are meant, and as they are written: `+` is a space only to some."""
+    yield from (value for _, value in parse_qsl(query))
+    yield from (pair.partition("=")[2] for pair in query.split("&"))
 
 
 def _forms(secret: str) -> set[str]:

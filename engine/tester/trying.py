@@ -102,7 +102,7 @@ class _Trial:
         self._plan = plan
         self._settings = config.destinations[plan.name]
         self._inserts = {name: config.functions[name] for name in inserts_before(config.functions, plan.name)}
-        settings = [self._settings.settings, *(one.settings for one in self._inserts.values())]
+        settings = [self._settings.settings, plan.net.proxy, *(one.settings for one in self._inserts.values())]
         self._masking = Masking(secrets_of(settings))
         self._calling = Calling(plan.net, self._masking, send=open_transport is not None)
         self._sending = Sending(plan, self._masking, open_transport)

@@ -111,6 +111,44 @@ async def test_no_answer_log_metric_or_excerpt_holds_a_secret(folder, caplog) ->
     assert hits(caplog.text + str([record.__dict__ for record in caplog.records])) == []
 
 
+async def test_what_a_proxy_or_receiver_repeats_of_the_credentials_in_an_address_is_masked(folder, caplog) -> None:
+    caplog.set_level(logging.DEBUG, logger="doorstep")
+    user, password, key, alone = (quote(one, safe="") for one in CANARIES[:4])
+    event = {"type": "track", "event": "E", "userId": "u"}
+    answers = {}
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+    config = (
+        f'[engine]\ndata_dir = "{folder / "data"}"\n[admin]\nlisten = "127.0.0.1:0"\n'
+        f'[destinations.proxied]\ntype = "webhook"\nsettings = {{ url = "http://127.0.0.1:9/in" }}\n'
+        f'proxy = "http://{user}:{password}@127.0.0.1:{port}"\n'
+        f'[destinations.keyed]\ntype = "webhook"\nsettings = {{ url = "http://{key}:@127.0.0.1:{port}/in" }}\n'
+        f'[destinations.named]\ntype = "webhook"\nsettings = {{ url = "http://{alone}@127.0.0.1:{port}/in" }}\n'
+    )
+    async with listener, anyio.create_task_group() as beside:
+        beside.start_soon(listener.serve, _echo)
+        async with Engine(load_config(text=config)) as engine, httpcore2.AsyncConnectionPool() as pool:
+            await engine.submit([event])
+            with anyio.fail_after(30):
+                while len(letters := await engine.desk.letters(LetterQuery())) < 3:
+                    await anyio.sleep(0.05)
+            for method, path, body in [
+                ("GET", "deliveries?limit=500", b""),
+                ("GET", "letters", b""),
+                ("GET", "configuration", b""),
+                ("POST", "tests/send", json.dumps({"event": event}).encode()),
+            ]:
+                response = await pool.request(method, f"{engine.console_url}admin/v1/{path}", content=body)
+                answers[path] = response.content
+            await engine.stop(0.5)
+        beside.cancel_scope.cancel()
+    assert [b"uthorization: " in one.excerpt.encode() for one in letters] == [True] * 3
+    assert answers["tests/send"].count(b"HTTP/1.1") >= 3
+    assert [one.destination for one in letters if hits(one.excerpt)] == []
+    assert {path: found for path, text in answers.items() if (found := hits(text))} == {}
+    assert hits(caplog.text + str([record.__dict__ for record in caplog.records])) == []
+
+
 async def _everything(engine: Engine) -> dict[str, bytes]:
     """Every GET there is, and what tests, dry runs and errors say."""
     answers: dict[str, bytes] = {}

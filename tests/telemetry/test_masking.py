@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import msgspec
 import pytest
 from doorstep.engine.secret import Secret, secrets_in
-from doorstep.engine.telemetry.masking import Mask
+from doorstep.engine.telemetry.masking import Mask, secrets_of
 
 
 class Deep(msgspec.Struct):
@@ -65,3 +67,27 @@ def test_headers_show_their_names_and_harmless_values_only() -> None:
 )
 def test_urls_are_shown_without_credentials(url: str, shown: str) -> None:
     assert Mask(["hunter22"]).url(url) == shown
+
+
+def of(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        (Secret("http://proxy:3128"), set()),
+        (Secret("http://ada-lovelace:p%40ss@proxy:3128"), {"ada-lovelace", "p@ss", of("ada-lovelace:p@ss")}),
+        (Secret("http://ada:p%40ss@proxy:3128"), {"p@ss", of("ada:p@ss")}),
+        (Secret("https://x/T0/B0/0123456789abcdef?sig=a1b2c3d4&v=1"), {"0123456789abcdef", "a1b2c3d4"}),
+        (Secret("not://[a url"), set()),
+        ("http://ada-lovelace:p%40ss@host/0123456789abcdef", {"p@ss", of("ada-lovelace:p@ss")}),
+        ("http://k3y-of-ada:@host/", {"k3y-of-ada", of("k3y-of-ada:")}),
+        ("http://k3y-of-ada@host/", {"k3y-of-ada", of("k3y-of-ada:")}),
+        ("http://ada@host/", {of("ada:")}),
+        ("http://host/?sig=a%2Bb+c3d4e5", {"a+b c3d4e5", "a%2Bb+c3d4e5"}),
+    ],
+)
+def test_what_a_url_carries_is_known_by_itself(setting: Secret | str, found: set[str]) -> None:
+    whole = {setting.reveal()} if isinstance(setting, Secret) else set()
+    assert set(secrets_of({"url": setting})) == whole | found
