@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
 
-from ..journal.desk import BATCH, Desk, DestinationRow, LetterQuery, Replay
+from ..journal.desk import BATCH, Added, Desk, DestinationRow, LetterQuery, Replay
 from ..journal.records import DeadLetter
 from ..telemetry import Observation
 from ..telemetry.report import destination_as_json
@@ -119,10 +119,10 @@ def _desk_resources(desk: Desk, looks: Looks) -> list[Resource]:
             method="POST",
             path=f"{PREFIX}/letters",
             handler=this.add,
-            summary="Brings in dead letters that were exported.",
+            summary="Brings in dead letters that were exported. Those that hold no event are `refused`.",
             role="owner",
             body=Letters,
-            answer=Counted,
+            answer=Added,
         ),
         Resource(
             method="GET",
@@ -254,8 +254,8 @@ class _Resources:
         edited = await body_as(request, Edited)
         return await self._desk.patch(request.path_params["id"], bytes(edited.event))
 
-    async def add(self, request: Request) -> Counted:
-        return Counted(await self._desk.add((await body_as(request, Letters)).letters))
+    async def add(self, request: Request) -> Added:
+        return await self._desk.add((await body_as(request, Letters)).letters)
 
     async def purge(self, request: Request) -> Counted:
         return Counted(await self._desk.purge(_plain(await body_as(request, Strict))))

@@ -16,7 +16,7 @@ import httpcore2
 import msgspec
 
 from ..errors import NotRunning, Unanswered
-from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
+from ..journal.desk import BATCH, Added, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent, Unfit
 from ..journal.records import DeadLetter, ParkedEvent
 from ..telemetry import Delivery, Missed
 from .messages import (
@@ -111,9 +111,14 @@ class RemoteDesk:
         """See `Desk`."""
         return await self._put(f"/letters/{id}", DeadLetter, msgspec.json.encode({"event": msgspec.Raw(line)}))
 
-    async def add(self, letters: Sequence[DeadLetter]) -> int:
+    async def add(self, letters: Sequence[DeadLetter]) -> Added:
         """See `Desk`. Many go in several requests: if one fails, those before it are in, and are passed over the next time."""
-        return sum([(await self._post("/letters", Counted, body)).count for body in _bodies(letters)])
+        count, refused = 0, list[Unfit]()
+        for first, body in _bodies(letters):
+            added = await self._post("/letters", Added, body)
+            count += added.count
+            refused += [Unfit(first + one.position, one.why) for one in added.refused]
+        return Added(count, refused)
 
     async def purge(self, query: LetterQuery) -> int:
         """See `Desk`."""
@@ -219,16 +224,17 @@ def _parameters(query: LetterQuery) -> list[tuple[str, object]]:
     return [(name, value) for name, value in fields.items() if value is not None]
 
 
-def _bodies(letters: Sequence[DeadLetter]) -> Iterator[bytes]:
-    """JSON of a few MiB each, so that the engine delivers in between."""
+def _bodies(letters: Sequence[DeadLetter]) -> Iterator[tuple[int, bytes]]:
+    """JSON of a few MiB each, so that the engine delivers in between; and the position of the first letter in it."""
+    first = 0
     some: list[bytes] = []
-    for letter in map(msgspec.json.encode, letters):
+    for position, letter in enumerate(map(msgspec.json.encode, letters)):
         if some and sum(map(len, some)) + len(letter) > _IMPORT_BYTES:
-            yield _joined(some)
-            some = []
+            yield first, _joined(some)
+            first, some = position, []
         some.append(letter)
     if some:
-        yield _joined(some)
+        yield first, _joined(some)
 
 
 def _joined(letters: list[bytes]) -> bytes:

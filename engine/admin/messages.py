@@ -76,7 +76,7 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """How many were added, or deleted."""
+    """How many were deleted."""
 
     count: int
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,32 +140,37 @@ async def _letters(desk: Desk, query: LetterQuery) -> AsyncIterator[DeadLetter]:
 def import_command(ctx: click.Context, file: Iterable[bytes], configs: tuple[str, ...], data_dir: str | None) -> None:
     """Takes in what `export` printed, from FILE or standard input. Those that are there already are passed over.
 
-    Lines that are no dead letters are named on stderr; the exit code is then 3.
+    Lines that are no dead letters, or whose event is none, are named on stderr; the exit code is then 3.
     """
     broken = 0
 
-    def letters() -> Iterator[DeadLetter]:
+    def refuse(number: int, why: object) -> None:
         nonlocal broken
+        broken += 1
+        click.echo(f"line {number}: {why}", err=True)
+
+    def letters() -> Iterator[tuple[int, DeadLetter]]:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(BOM_UTF8) if number == 1 else line
             try:
                 if text.strip():
-                    yield letter_of(text)
+                    yield number, letter_of(text)
             except ValueError as error:
-                broken += 1
-                click.echo(f"line {number}: {error}", err=True)
+                refuse(number, error)
 
     async def add(desk: Desk) -> tuple[int, int]:
-        added = read = 0
-        batch: list[DeadLetter] = []
-        for letter in letters():
-            batch.append(letter)
-            if len(batch) == BATCH:
-                added, read, batch = added + await desk.add(batch), read + len(batch), []
-        return added + await desk.add(batch), read + len(batch)
+        added = known = 0
+        read = letters()
+        while batch := list(islice(read, BATCH)):
+            came = await desk.add([letter for _, letter in batch])
+            for one in came.refused:
+                refuse(batch[one.position][0], one.why)
+            added += came.count
+            known += len(batch) - came.count - len(came.refused)
+        return added, known
 
-    added, read = ask(place_of(configs, data_dir), add)
-    click.echo(f"{counted(added, 'dead letter')} taken in, {read - added} were there already", err=True)
+    added, known = ask(place_of(configs, data_dir), add)
+    click.echo(f"{counted(added, 'dead letter')} taken in, {known} were there already", err=True)
     if broken:
         ctx.exit(exits.INCOMPLETE)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..clock import Clock
 from ..journal import DiskLog
-from ..journal.desk import BATCH, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
+from ..journal.desk import BATCH, Added, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent
 from ..journal.local_desk import LocalDesk
 from ..journal.records import DeadLetter, ParkedEvent
 from ..journal.stepping import Choose
@@ -83,7 +83,7 @@ class JournallessDesk:
         """None is there."""
         raise LookupError(f"there is no dead letter {id}: {NO_JOURNAL}")
 
-    async def add(self, letters: Sequence[DeadLetter]) -> int:
+    async def add(self, letters: Sequence[DeadLetter]) -> Added:
         """There is no place for them."""
         raise ValueError(NO_JOURNAL)
 

@@ -42,6 +42,22 @@ class LetterCount(msgspec.Struct, frozen=True, kw_only=True):
     last_at: float
 
 
+class Unfit(msgspec.Struct, frozen=True):
+    """A dead letter that was not brought in, since what is in it is no event."""
+
+    position: int
+    """In what was given, from 0."""
+    why: str
+
+
+class Added(msgspec.Struct, frozen=True):
+    """What came of dead letters that were brought in. The rest were there already."""
+
+    count: int
+    """Those that were new."""
+    refused: list[Unfit] = []
+
+
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """Events that are sent again; it goes on after a restart. One of dead letters takes these out of the dead letters."""
 
@@ -142,8 +158,8 @@ class Desk(Protocol):
         """Puts another event in place of a dead one, to be sent instead. Raises ValueError for what is no event."""
         ...
 
-    async def add(self, letters: Sequence[DeadLetter]) -> int:
-        """Brings in exported ones; those that are there already are passed over. How many were new."""
+    async def add(self, letters: Sequence[DeadLetter]) -> Added:
+        """Brings in exported ones; those that are there already are passed over, those that hold no event are refused."""
         ...
 
     async def purge(self, query: LetterQuery) -> int:

@@ -18,9 +18,22 @@ import msgspec
 
 from ..errors import FqlError
 from ..model.decode import LineDecoder
+from ..model.event import AnyEvent, Event
 from . import explaining, replaying, standing
 from . import letters as table
-from .desk import BATCH, SLOWEST, DestinationRow, LetterCount, LetterQuery, Life, Replay, StoredEvent, expect_sense
+from .desk import (
+    BATCH,
+    SLOWEST,
+    Added,
+    DestinationRow,
+    LetterCount,
+    LetterQuery,
+    Life,
+    Replay,
+    StoredEvent,
+    Unfit,
+    expect_sense,
+)
 from .explaining import Seen
 from .hands import Hands
 from .latest import latest
@@ -35,6 +48,7 @@ from .storage import Worker
 from .store import Store
 
 T = TypeVar("T")
+_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class LocalDesk:
@@ -54,13 +68,13 @@ class LocalDesk:
     ) -> None:
         """`known`: destinations that are configured, which may be new to the journal. `chooses`: how each of them chooses its events."""
         self._hands = Hands(store, queries, writer, reader)
-        self._spec: Literal["segment", "any"] = spec
         self._restore = restorer(spec)
         self._known = known
         self._chooses = chooses
         self._damaged: set[int] = set()
         """Replays that cannot be read, and were said."""
-        self._stepper = Stepper(self._hands, self._restore, LineDecoder(spec, ANY_SIZE).judge, utc)
+        self._judge = LineDecoder(spec, ANY_SIZE).judge
+        self._stepper = Stepper(self._hands, self._restore, self._judge, utc)
 
     # Dead letters ------------------------------------------------------------------------------------------------
 
@@ -95,23 +109,37 @@ class LocalDesk:
         """See `Desk`."""
         return await self._hands.read(partial(table.letter, id_=id))
 
-    async def add(self, letters: Sequence[DeadLetter]) -> int:
+    async def add(self, letters: Sequence[DeadLetter]) -> Added:
         """See `Desk`."""
+        fit: list[DeadLetter] = []
+        refused: list[Unfit] = []
+        for position, letter in enumerate(letters):
+            try:
+                _, line = self._judged(letter.line)
+            except ValueError as error:
+                refused.append(Unfit(position, str(error)))
+            else:
+                fit.append(msgspec.structs.replace(letter, line=line))
         added = 0
-        for start in range(0, len(letters), BATCH):
-            added += await self._hands.write(partial(table.add, letters=letters[start : start + BATCH]))
-        return added
+        for start in range(0, len(fit), BATCH):
+            added += await self._hands.write(partial(table.add, letters=fit[start : start + BATCH]))
+        return Added(added, refused)
 
     async def patch(self, id: int, line: bytes) -> DeadLetter:
         """See `Desk`. What is known of the event's death stays as it is."""
-        event = LineDecoder(self._spec, ANY_SIZE).judge(line)
-        if isinstance(event, tuple):
-            raise ValueError(f"this is no event: {event[0]} {event[1]}".rstrip())
+        event, line = self._judged(line)
         letter = msgspec.structs.replace(
             await self.letter(id), line=line, message_id=event.messageId, type=event.type, event=event.event
         )
         await self._hands.write(partial(table.patch, id_=id, patched=letter))
         return letter
+
+    def _judged(self, line: bytes) -> tuple[Event | AnyEvent, bytes]:
+        """An event and its line, which is one: a line end can only be between tokens. Raises ValueError for what is no event."""
+        event = self._judge(line)
+        if isinstance(event, tuple):
+            raise ValueError(f"this is no event: {event[0]} {event[1]}".rstrip())
+        return event, line.translate(_LINE_ENDS)
 
     async def purge(self, query: LetterQuery) -> int:
         """See `Desk`. What is given up meanwhile stays."""

@@ -12,6 +12,7 @@ import pytest
 from doorstep.engine.delivery.overview import Readiness
 from doorstep.engine.journal.desk import (
     BATCH,
+    Added,
     DestinationRow,
     LetterCount,
     LetterQuery,
@@ -19,6 +20,7 @@ from doorstep.engine.journal.desk import (
     Replay,
     StoredEvent,
     Story,
+    Unfit,
 )
 from doorstep.engine.journal.records import Attempt, DeadLetter, Gap, ParkedEvent, Standing, Try
 from doorstep.engine.telemetry import Counters, Deliveries, Lag, Observation, ProcessStatistics, Statistics
@@ -102,6 +104,7 @@ class FakeDesk:
         self.asked = anyio.Event()
         self.waiting = 0
         self.page = [a_letter(1), a_letter(2)]
+        self.unfit: list[Unfit] = []
 
     async def count(self, query: LetterQuery) -> list[LetterCount]:
         return await self._answer(("count", query), COUNTS)
@@ -112,8 +115,8 @@ class FakeDesk:
     async def letter(self, id: int) -> DeadLetter:
         return await self._answer(("letter", id), a_letter(id))
 
-    async def add(self, letters: Sequence[DeadLetter]) -> int:
-        return await self._answer(("add", letters), len(letters))
+    async def add(self, letters: Sequence[DeadLetter]) -> Added:
+        return await self._answer(("add", letters), Added(len(letters) - len(self.unfit), self.unfit))
 
     async def patch(self, id: int, line: bytes) -> DeadLetter:
         return await self._answer(("patch", id, line), a_letter(id, line))

@@ -7,7 +7,7 @@ import pytest
 from doorstep.engine.admin import serve_admin
 from doorstep.engine.admin.client import connect
 from doorstep.engine.errors import FqlError, JournalError, JournalFull, Unanswered
-from doorstep.engine.journal.desk import Desk, LetterQuery, Replay
+from doorstep.engine.journal.desk import Added, Desk, LetterQuery, Replay, Unfit
 
 pytestmark = [pytest.mark.anyio, pytest.mark.backends]
 
@@ -57,22 +57,29 @@ async def test_every_method_answers_as_if_the_desk_were_here(folder, desk, looks
 
 async def test_letters_are_brought_in_as_they_were_exported(folder, desk, looks) -> None:
     async with serve_admin(desk, looks, folder), connect(folder) as remote:
-        assert await remote.add(desk.page) == 2
-        assert await remote.add([]) == 0
+        assert await remote.add(desk.page) == Added(2)
+        assert await remote.add([]) == Added(0)
     assert desk.calls == [("add", desk.page)]
 
 
 async def test_many_letters_go_in_several_requests_in_order(folder, desk, looks) -> None:
     big = [desk.page[0].__class__(**fields(desk.page[0], id=id, line=b"x" * 2**20)) for id in range(1, 8)]
     async with serve_admin(desk, looks, folder), connect(folder) as remote:
-        assert await remote.add(big) == 7
+        assert await remote.add(big) == Added(7)
     assert [[letter.id for letter in letters] for _, letters in desk.calls] == [[1, 2], [3, 4], [5, 6], [7]]
+
+
+async def test_letters_that_were_refused_are_named_by_their_positions_among_all(folder, desk, looks) -> None:
+    big = [desk.page[0].__class__(**fields(desk.page[0], id=id, line=b"x" * 2**20)) for id in range(1, 6)]
+    desk.unfit = [Unfit(0, "this is no event: not_json")]
+    async with serve_admin(desk, looks, folder), connect(folder) as remote:
+        assert await remote.add(big) == Added(2, [Unfit(at, "this is no event: not_json") for at in (0, 2, 4)])
 
 
 async def test_a_letter_of_the_largest_event_there_can_be_passes_both_ways(folder, desk, looks) -> None:
     desk.page = [desk.page[0].__class__(**fields(desk.page[0], line=b"\xff" * 16 * 2**20))]
     async with serve_admin(desk, looks, folder), connect(folder) as remote:
-        assert await remote.add(desk.page) == 1
+        assert await remote.add(desk.page) == Added(1)
         assert await remote.letters(LetterQuery()) == desk.page
 
 

@@ -28,6 +28,9 @@ async def ask(folder, method, target, body=b"", *headers):
     return int(head.split()[1]), json.loads(content) if content else None
 
 
+OF_THE_DEAD = (
+    "`ids`, `reason` and `destination` are for dead letters; of the journal, ask by `since`, `until` and `where`"
+)
 REFUSED = [
     ("GET", "/admin/v1/nothing", b"", 404, "no_resource", "GET /admin/v1/nothing: Not Found"),
     ("GET", "/admin/v1/letters/purge", b"", 405, "no_method", "GET /admin/v1/letters/purge: Method Not Allowed"),
@@ -91,8 +94,7 @@ REFUSED = [
             b'{"replay":{"destination":"a","kind":"journal","query":%s}}' % query,
             400,
             "bad_request",
-            "`ids`, `reason` and `destination` are for dead letters; of the journal, ask by `since`, `until` and `where`"
-            " - at `$.replay`",
+            f"{OF_THE_DEAD} - at `$.replay`",
         )
         for query in (b'{"ids":[1]}', b'{"ids":[]}', b'{"reason":"http_400"}', b'{"destination":"b"}')
     ),

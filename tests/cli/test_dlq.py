@@ -107,6 +107,25 @@ def test_lines_that_are_no_letters_are_named_and_the_others_taken(invoke, tmp_pa
     assert summary == "1 dead letter taken in, 0 were there already"
 
 
+@pytest.mark.usefixtures("dead")
+def test_letters_that_hold_no_event_are_named_with_their_lines_and_the_others_taken(invoke, tmp_path):
+    letters = [json.loads(line) for line in invoke("dlq", "export").stdout.splitlines()]
+    letters[0]["line"] = '{"type":"page"}'
+    letters[2]["line"] = '{"type":"track","userId":"u"}'
+    invoke("dlq", "purge", "--yes")
+    (tmp_path / "mixed").write_text("\n\n".join(map(json.dumps, letters)))
+    taken = invoke("dlq", "import", "mixed")
+    assert (taken.exit_code, taken.stderr.splitlines()) == (
+        3,
+        [
+            "line 1: this is no event: no_user_anon_id",
+            "line 5: this is no event: event_not_defined",
+            "1 dead letter taken in, 0 were there already",
+        ],
+    )
+    assert [json.loads(line)["message_id"] for line in invoke("dlq", "export").stdout.splitlines()] == ["m-1"]
+
+
 @pytest.mark.parametrize(
     ("field", "odd"),
     [

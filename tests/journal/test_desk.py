@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from doorstep.engine.errors import FqlError
-from doorstep.engine.journal.desk import LetterQuery, Replay
+from doorstep.engine.journal.desk import Added, LetterQuery, Replay, Unfit
 from doorstep.engine.journal.letters import SLICE_ROWS
 from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.records import ParkedEvent, Position, open_chunk
@@ -85,8 +85,8 @@ async def test_one_letter_is_shown_whole_or_said_not_to_be_there(bench):
 
 async def test_letters_that_are_brought_in_twice_are_there_once(bench):
     letters = [letter_of(number, origin=f"{bench.id}-{number}") for number in range(1, 1101)]
-    assert await bench.desk.add(letters[:600]) == 600
-    assert await bench.desk.add(letters) == 500
+    assert await bench.desk.add(letters[:600]) == Added(600)
+    assert await bench.desk.add(letters) == Added(500)
     assert [one.number for one in await bench.desk.letters(LetterQuery(), limit=2000)] == list(range(1, 1101))
 
 
@@ -95,8 +95,8 @@ async def test_letters_of_another_journal_never_have_the_number_of_an_event_that
     bench.commit(changes("hook", 9, dead=[letter_of(2, origin=f"{bench.id}-2")]))
     theirs = [letter_of(number, origin=f"0a-{number}") for number in (2, 3)]
     again = letter_of(2, "hook", action="other", origin="0a-2")
-    assert await bench.desk.add(theirs) == 2
-    assert await bench.desk.add([*theirs, again]) == 1
+    assert await bench.desk.add(theirs) == Added(2)
+    assert await bench.desk.add([*theirs, again]) == Added(1)
     found = await bench.desk.letters(LetterQuery())
     assert [(one.number, one.origin) for one in found] == [
         (2, f"{bench.id}-2"),
@@ -129,6 +129,23 @@ async def test_a_letter_whose_event_is_on_its_first_way_yet_stays_a_letter(bench
     await bench.desk.replay(Replay(destination="hook", kind="dead"))
     assert [parked.number for parked in await run_out(bench.desk)] == [1]
     assert [one.number for one in await bench.desk.letters(LetterQuery())] == [2]
+
+
+async def test_a_letter_that_holds_no_event_is_refused_by_its_position_and_no_other_is(bench):
+    lines = [line_of(1), b"{", line_of(3), b'{"type":"page"}', b'{"type":"page","userId":"\\ud83d"}', b""]
+    added = await bench.desk.add([letter_of(number, line=line) for number, line in enumerate(lines, 1)])
+    assert (added.count, [one.position for one in added.refused]) == (2, [1, 3, 4, 5])
+    assert added.refused[1] == Unfit(3, "this is no event: no_user_anon_id")
+    assert [one.line for one in await bench.desk.letters(LetterQuery())] == [line_of(1), line_of(3)]
+
+
+async def test_an_event_that_was_written_over_several_lines_is_kept_as_one(bench):
+    written = b'{\n  "type": "track",\r\n  "event": "a\\nb", "userId": "\xc3\xa9",\n  "properties": {"n": 1e2, "d": 1.10}\r}\n'
+    kept = b'{   "type": "track",    "event": "a\\nb", "userId": "\xc3\xa9",   "properties": {"n": 1e2, "d": 1.10} } '
+    bench.commit(changes("hook", 1, dead=[letter_of(7)]))
+    assert (await bench.desk.patch(1, written)).line == kept
+    await bench.desk.add([letter_of(8, line=written)])
+    assert [one.line for one in await bench.desk.letters(LetterQuery())] == [kept, kept]
 
 
 async def test_a_purge_deletes_what_matches_and_nothing_else(bench):
