@@ -221,6 +221,7 @@ REFUSALS: tuple[tuple[type[Exception], int, str], ...] = (
     (FqlError, 400, "bad_condition"),
     (msgspec.DecodeError, 400, "bad_request"),
     (OverflowError, 400, "bad_request"),
+    (RecursionError, 400, "bad_request"),
     (LookupError, 404, "not_found"),
     (ValueError, 409, "conflict"),
     (JournalFull, 503, "journal_full"),
@@ -238,6 +239,8 @@ def fault_of(error: Exception) -> tuple[int, Fault] | None:
         return status, Fault(code, error.message, error.text, error.column)
     if isinstance(error, OverflowError):  # in no word of its own: SQLite, msgpack and dates each have their limit
         return status, Fault(code, "a number is larger than any that can be kept")
+    if isinstance(error, RecursionError):  # of what was asked: nothing of ours is deep
+        return status, Fault(code, "the JSON is nested too deeply")
     return status, Fault(code, str(error.args[0]) if error.args else str(error))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -166,3 +167,23 @@ async def test_a_number_that_no_journal_can_keep_is_the_requests_fault(folder, d
         code, body = await ask(folder, "GET", f"/admin/v1/letters/{2**70}")
     assert (code, body["error"]["code"]) == (400, "bad_request")
     assert body["error"]["message"] == "a number is larger than any that can be kept"
+
+
+DEEP = b'{"a":' * 5000 + b"1" + b"}" * 5000
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        ("POST", "tests", b'{"event":%s}'),
+        ("POST", "tests/send", b'{"event":%s}'),
+        ("POST", "dry-runs", b'{"destination":"hook","edit":{"action":"a","mapping":%s}}'),
+        ("POST", "letters", b'{"letters":[{"odd":%s}]}'),
+        ("PUT", "letters/1", b'{"event":%s}'),
+    ],
+)
+async def test_json_that_is_nested_too_deeply_is_the_requests_fault(folder, desk, looks, method, target, body) -> None:
+    async with serve_admin(desk, looks, folder, bench=SimpleNamespace(test=None)):
+        answered = await ask(folder, method, f"/admin/v1/{target}", body % DEEP)
+    assert answered == (400, {"error": {"code": "bad_request", "message": "the JSON is nested too deeply"}})
+    assert desk.calls == []
