@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from ..telemetry.masking import Mask
 from .access import Caller
+from .asked import Fact, facts_of
 from .audit import AuditLog, Change
 from .messages import MAX_BODY_BYTES, Fault, Refusal, fault_of
 from .resource import Resource
@@ -23,7 +24,9 @@ _log = logging.getLogger("doorstep.admin")
 T = TypeVar("T")
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 CALLER = "doorstep.caller"
-"""Where in a request's scope it is said who asks."""
+"""Where in a request's scope it is said who asks ..."""
+_ASKED = "doorstep.asked"
+"""... and for what, once its body is read."""
 
 
 def endpoint_of(resource: Resource, audit: AuditLog, utc: Callable[[], float]) -> Endpoint:
@@ -51,13 +54,18 @@ def endpoint_of(resource: Resource, audit: AuditLog, utc: Callable[[], float]) -
                     role=caller.role,
                     method=resource.method,
                     resource=resource.path,
-                    of=dict(request.path_params),
+                    of=_of(request, caller.mask),
                     status=response.status_code,
                 )
             )
         return response
 
     return endpoint
+
+
+def _of(request: Request, mask: Mask | None) -> dict[str, Fact]:
+    of: dict[str, Fact] = {**request.path_params, **facts_of(request.scope.get(_ASKED))}
+    return shown(of, mask) if mask else of
 
 
 async def _answered(resource: Resource, request: Request, mask: Mask | None) -> Response:
@@ -134,7 +142,9 @@ async def http_refusal(request: Request, error: Exception) -> Response:
 
 async def body_as(request: Request, kind: type[T]) -> T:
     """The JSON of the body. Raises msgspec.DecodeError, which says where and what, or the HTTPException 413."""
-    return msgspec.json.decode(await _read(request), type=kind)
+    asked = msgspec.json.decode(await _read(request), type=kind)
+    request.scope[_ASKED] = asked
+    return asked
 
 
 def parameters_as(request: Request, kind: type[T]) -> T:

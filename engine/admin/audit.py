@@ -32,8 +32,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     resource: str
     """The route, such as `/admin/v1/destinations/{name}/pause` ..."""
-    of: dict[str, str | int] = {}
-    """... and what it was asked of."""
+    of: dict[str, Any] = {}
+    """... and what it was asked of: names, numbers and times (see `asked.py`)."""
     status: int
 
 

@@ -151,6 +151,9 @@ class FakeDesk:
     async def forget(self, destination: str) -> None:
         await self._answer(("forget", destination), None)
 
+    async def test(self, trial: Any, *, send: bool) -> list[Any]:
+        return await self._answer(("test", trial, send), [])
+
     async def _answer(self, call: tuple[Any, ...], value: Any) -> Any:
         self.calls.append(call)
         self.asked.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -209,6 +210,55 @@ async def test_every_change_and_every_refused_one_is_in_the_audit_log(desk, look
         ]
     ]
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "of"),
+    [
+        (
+            "replays",
+            {
+                "replay": {
+                    "destination": "hook",
+                    "kind": "dead",
+                    "query": {"ids": [3, 1], "where": "userId = 'ada@example.com'", "since": 1.5},
+                    "rate": 2,
+                    "mapping": '{"userId": "ada@example.com"}',
+                }
+            },
+            {"destination": "hook", "kind": "dead", "ids": [3, 1], "where": True, "since": 1.5}
+            | {"rate": 2.0, "mapping": True},
+        ),
+        (
+            "replays",
+            {"replay": {"destination": "hook", "kind": "journal", "query": {"until": 9}}, "dry_run": True},
+            {"destination": "hook", "kind": "journal", "until": 9.0, "dry_run": True},
+        ),
+        ("letters/purge", {"destination": "hook", "reason": "r" * 101}, {"destination": "hook", "reason": "r" * 100}),
+        ("letters/purge", {"ids": list(range(101))}, {"ids_count": 101}),
+        ("letters/purge", {"ids": []}, {"ids": []}),
+        ("letters/purge", {"destination": "said sesame-open"}, {"destination": "said ***"}),
+        ("letters/purge", {"destinatoin": "ada@example.com"}, {}),
+        ("letters", {"letters": []}, {"letters": 0}),
+        (
+            "tests/send",
+            {
+                "event": {"userId": "ada@example.com"},
+                "destination": "hook",
+                "edit": {"action": "a", "mapping": {"to": "ada@example.com"}},
+            },
+            {"destination": "hook", "edit": "a"},
+        ),
+    ],
+)
+async def test_the_audit_log_says_of_what_without_what_is_personal(desk, looks, folder, path, body, of) -> None:
+    app = admin_app(desk, looks, SimpleNamespace(test=desk.test), AuditLog(folder))
+
+    async def known(scope, receive, send) -> None:
+        await app({**scope, CALLER: Caller("ada", "owner", Mask(["sesame-open"]))}, receive, send)
+
+    await Browser(known).ask("POST", f"/admin/v1/{path}", json.dumps(body).encode())
+    assert [json.loads(line)["of"] for line in (folder / "admin-audit.ndjson").read_text().splitlines()] == [of]
 
 
 async def test_the_audit_log_keeps_to_its_size(folder) -> None:
