@@ -194,7 +194,7 @@ def test_what_is_wrong_in_an_action_is_told_beside_what_else_is_wrong_with_its_d
     assert [one.partition(": ")[2] for one in found] == [
         f"destinations.hook.{told}",
         f"destinations.hook.actions.send.trigger: {FQL}",
-        "destinations.hook.actions.send.mapping: /x has an invalid directive: @paht",
+        "destinations.hook.actions.send.mapping: /x has an invalid directive: @paht (did you mean @path?)",
     ]
 
 
@@ -202,7 +202,7 @@ def test_a_trigger_that_is_missing_hides_nothing_of_the_mapping(folder: Path) ->
     missing = "is missing: send has no trigger of its own; write which events it is for"
     assert problems(folder, 'mapping = { "x" = { "@paht" = "$.a" } }\n') == [
         f"4: destinations.hook.actions.send.trigger: {missing}",
-        "5: destinations.hook.actions.send.mapping: /x has an invalid directive: @paht",
+        "5: destinations.hook.actions.send.mapping: /x has an invalid directive: @paht (did you mean @path?)",
     ]
 
 

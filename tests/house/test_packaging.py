@@ -128,7 +128,7 @@ def test_the_sdist_holds_no_records_of_runs(built: Built) -> None:
 
 
 def test_neither_is_big(built: Built) -> None:
-    assert sum(map(len, built.wheel.values())) < 2_200_000  # fourteen destinations are 0.3 MB of it
+    assert sum(map(len, built.wheel.values())) < 2_300_000  # fourteen destinations are 0.3 MB of it
     assert sum(map(len, built.sdist.values())) < 6_000_000
 
 

@@ -156,7 +156,7 @@ async def test_of_an_event_that_was_tried_and_whose_row_is_lost_or_purged_nothin
 
 def test_of_an_event_that_routing_could_not_read_and_whose_dead_letter_was_purged_nothing_is_made_up():
     seen = explaining.Seen(2, "shop", NOW, line_of(2), True)
-    nothing = {"parked": None, "letter": None, "gap": None, "attempts": []}
+    nothing = {"parked": None, "letters": [], "gap": None, "attempts": []}
     traces = explaining.Traces(destination="hook", position=Position(11), version="v1", began=1, **nothing)
     stories = [
         explaining.story_of(seen, traces, lambda *_, reason=reason: reason) for reason in ("undecodable", "trigger")
