@@ -28,6 +28,8 @@ class Store:
         self.sources: list[str] = []
         self.rejected: list[tuple[int, str]] = []
         self.hold: anyio.Event | None = None
+        self.held = 0
+        """Calls that had to wait for it."""
         self.closed = False
         self.has_room = True
         self._decoder = LineDecoder("segment", LIMIT)
@@ -43,6 +45,7 @@ class Store:
         if self.closed:
             raise Closed
         if self.hold is not None:
+            self.held += 1
             await self.hold.wait()
         await anyio.lowlevel.checkpoint()
         decoded = self._decoder.decode(read)

@@ -128,7 +128,9 @@ async def test_while_all_are_busy_one_more_waits_for_its_turn(serve: Any, store:
         store.hold = anyio.Event()
         async with server.client() as busy:
             await busy.send("/v1/track", EVENT)
-            await anyio.sleep(0.05)
+            with anyio.fail_after(10):
+                while not store.held:  # until then it may be closed for another one
+                    await anyio.sleep(0.005)
             async with server.client() as waiting:
                 await waiting.send("/v1/track", EVENT)
                 await anyio.sleep(0.1)
