@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from doorstep.engine.net.serving import ConnectionLimits, Watches
+from doorstep.engine.net.serving.watch import Watch
 
 LIMITS = ConnectionLimits(head_bytes=100, head_s=10.0, idle_s=75.0, rest_s=2.0, connections=2)
 
@@ -18,6 +19,11 @@ class Time:
 def watched() -> tuple[Time, Watches, list[str]]:
     time = Time()
     return time, Watches(LIMITS, time), []
+
+
+def answered(watch: Watch) -> None:
+    watch.answer()
+    watch.finish()
 
 
 def test_a_head_has_its_time_from_its_first_byte_whatever_comes_later() -> None:
@@ -41,7 +47,7 @@ def test_silence_has_its_time_before_the_first_request_and_after_each() -> None:
     watch.begin()
     time.now = 1000.0
     assert watches.overdue() == []
-    watch.finish()
+    answered(watch)
     time.now = 1074.9
     assert watches.overdue() == []
     time.now = 1075.0
@@ -54,7 +60,7 @@ def test_a_head_may_be_so_long_and_the_next_one_again() -> None:
     watch.received(100)
     assert not watch.is_head_too_long
     watch.begin()
-    watch.finish()
+    answered(watch)
     watch.received(100)
     assert not watch.is_head_too_long
     watch.received(1)
@@ -66,7 +72,7 @@ def test_the_rest_of_a_refused_body_has_little_time_and_then_all_is_as_before() 
     watch = watches.add(lambda: None)
     watch.begin()
     watch.received_rest()
-    watch.finish()
+    answered(watch)
     watch.received_rest()
     time.now = 1.0
     watch.received_rest()
@@ -81,7 +87,7 @@ def test_whoever_has_waited_longest_makes_room_and_nobody_who_is_busy() -> None:
     first, second = (watches.add(lambda name=name: ended.append(name)) for name in ("first", "second"))
     assert watches.is_full
     first.begin()
-    first.finish()
+    answered(first)
     watches.make_room()
     assert ended == ["second"]
     watches.remove(second)
@@ -96,9 +102,23 @@ def test_two_requests_at_once_are_busy_until_the_last_has_its_answer() -> None:
     watch = watches.add(lambda: None)
     watch.begin()
     watch.begin()
-    watch.finish()
+    answered(watch)
     assert (watch.phase, list(watches.waiting)) == ("busy", [])
-    watch.finish()
+    answered(watch)
     assert (watch.phase, list(watches.waiting)) == ("idle", [watch])
     watches.remove(watch)
     assert (list(watches.open), watches.seen) == ([], 1)
+
+
+def test_nobody_is_ended_to_make_room_before_the_answer_is_sent_whatever_comes_meanwhile() -> None:
+    _, watches, ended = watched()
+    watch = watches.add(lambda: ended.append("watch"))
+    watch.begin()
+    watch.answer()
+    watch.received(1)
+    watches.make_room()
+    assert (watch.phase, ended) == ("head", [])
+    watch.finish()
+    assert watch.phase == "head", "the next request has begun"
+    watches.make_room()
+    assert ended == ["watch"]

@@ -30,17 +30,17 @@ class Requests:
         watch: Watch = scope["state"].pop(WATCH)
         is_open = True
 
-        def finish() -> None:
-            nonlocal is_open
-            if is_open:
-                is_open = False
-                watch.finish()
-
         async def send_and_note(message: Message) -> None:
-            """The client may go on as soon as it has the end of its answer, before this task does."""
-            if message["type"] == "http.response.body" and not message.get("more_body"):
-                finish()
-            await send(message)
+            nonlocal is_open
+            if not is_open or message["type"] != "http.response.body" or message.get("more_body"):
+                await send(message)
+                return
+            is_open = False
+            watch.answer()
+            try:
+                await send(message)
+            finally:
+                watch.finish()
 
         watch.begin()
         try:
@@ -49,4 +49,6 @@ class Requests:
             if not self.is_over:
                 raise
         finally:
-            finish()
+            if is_open:
+                watch.answer()
+                watch.finish()

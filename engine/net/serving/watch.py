@@ -1,8 +1,10 @@
 """Connections, as their deadlines see them. Pure: the time comes from `now`, and what ends a connection is given.
 
-    idle --first byte--> head --head complete--> busy --answer complete--> idle
+    idle --first byte--> head --head complete--> busy --answer ready--> idle
                           |                                                 |
                           +--- longer than `head_s`: ended                  +--- longer than `idle_s`: ended
+
+Nobody is ended to make room whose answer is still being sent.
 
 A client that is told no before it has sent all of its body is in `rest` until the rest has come: closing on unread data would reset the
 connection, and the reset can overtake the answer.
@@ -36,7 +38,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Watch:
     """One connection."""
 
-    __slots__ = ("_all", "_busy", "deadline", "end", "head_bytes", "phase", "then")
+    __slots__ = ("_all", "_busy", "_sending", "deadline", "end", "head_bytes", "phase", "then")
 
     def __init__(self, all_: Watches, end: Callable[[], None]) -> None:
         self.end = end
@@ -47,7 +49,7 @@ class Watch:
         self.head_bytes = 0
         self.deadline = inf
         self._all = all_
-        self._busy = 0
+        self._busy = self._sending = 0
 
     def received(self, size_bytes: int) -> None:
         """Bytes came that are not of a body."""
@@ -80,18 +82,28 @@ class Watch:
         self.deadline = inf
         self._all.waiting.pop(self, None)
 
-    def finish(self) -> None:
-        """Its answer is."""
+    def answer(self) -> None:
+        """The end of its answer is about to be sent. The client may go on as soon as it has that, before whoever sends it does."""
         self._busy -= 1
+        self._sending += 1
         if not self._busy and self in self._all.open:
-            self._wait()
+            self._turn_idle()
+
+    def finish(self) -> None:
+        """It was sent."""
+        self._sending -= 1
+        if not self._busy and not self._sending and self in self._all.open:
+            if self.then is not None:
+                self.then()
+            self._all.waiting[self] = None
 
     def _wait(self) -> None:
-        if self.then is not None:
-            self.then()
+        self._turn_idle()
+        self._all.waiting[self] = None
+
+    def _turn_idle(self) -> None:
         self.phase = "idle"
         self.deadline = self._all.now() + self._all.limits.idle_s
-        self._all.waiting[self] = None
 
 
 class Watches:
