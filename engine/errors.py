@@ -87,6 +87,10 @@ class JournalError(DoorstepError):
     """The journal cannot be used: in other hands, of another version, damaged, or its disk fails. What it holds is untouched."""
 
 
+class OtherJournal(JournalError):
+    """Of another version, or another program's: to try again would not help."""
+
+
 class JournalFull(DoorstepError):
     """There is no room on the disk. Tried again by itself: until then nothing more is accepted."""
 

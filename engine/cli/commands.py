@@ -119,6 +119,7 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
         JournalError,
         JournalFull,
         MappingError,
+        OtherJournal,
     )  # here, because it costs a third of what `--version` takes
 
     cause = _only(error)
@@ -130,7 +131,7 @@ def report(error: Exception, log_format: str, *, verbose: bool) -> int:
         return exits.USAGE
     if isinstance(cause, JournalError | JournalFull):
         _say(f"{cause}", log_format)
-        return exits.PENDING
+        return exits.CONFIGURATION if isinstance(cause, OtherJournal) else exits.PENDING
     if isinstance(cause, OSError) and cause.errno in _DISK and cause.filename is None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is left of it, which Python writes at the very end
         _say(f"what is printed cannot be written: {cause.strerror}", log_format)

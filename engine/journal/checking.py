@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from ..errors import JournalError
+from ..errors import OtherJournal
 from .blob import Damaged, decode
 from .desk import Replay
 from .records import Attempt, DeadLetter, Gap, ParkedEvent, Position, Standing
@@ -45,10 +45,10 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(connection: apsw.Connection, folder: Path) -> Checked:
-    """Looks at everything, for as long as that takes. Raises JournalError if the format is another one."""
+    """Looks at everything, for as long as that takes. Raises OtherJournal if the format is another one."""
     version = _asked(connection, "PRAGMA user_version")
     if version not in (FORMAT, None):
-        raise JournalError(f"{folder} has format {version}, and this version of Doorstep reads format {FORMAT}")
+        raise OtherJournal(f"{folder} has format {version}, and this version of Doorstep reads format {FORMAT}")
     findings = [*_structure(connection)]
     counted = _Counted()
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import apsw
 
-from ..errors import JournalError
+from ..errors import JournalError, OtherJournal
 
 FORMAT = 1
 APPLICATION_ID = 0x44537031
@@ -129,13 +129,13 @@ def _expect_format(path: Path) -> None:
             f"{path} is no journal, or its beginning is damaged; `doorstep journal salvage` rescues what it holds"
         )
     if application != APPLICATION_ID:
-        raise JournalError(f"{path} belongs to another program; choose another data_dir")
+        raise OtherJournal(f"{path} belongs to another program; choose another data_dir")
     if version != FORMAT:
         raise _other_format(path, version)
 
 
-def _other_format(path: Path, version: object) -> JournalError:
-    return JournalError(
+def _other_format(path: Path, version: object) -> OtherJournal:
+    return OtherJournal(
         f"{path} has format {version}, and this version of Doorstep reads format {FORMAT}; "
         "it was left as it is: use the version that wrote it, or another data_dir"
     )

@@ -6,6 +6,7 @@ import json
 import re
 from math import inf, nan
 
+import apsw
 import pytest
 from doorstep.engine.cli.telling import moment
 
@@ -210,6 +211,17 @@ def test_a_journal_that_somebody_else_has_open_is_75(invoke, tmp_path):
     store.close(clean=True)
     assert done.exit_code == 75
     assert "in use by another doorstep" in done.stderr
+
+
+@pytest.mark.usefixtures("dead")
+@pytest.mark.parametrize("command", [("dlq", "ls"), ("run", "--no-input"), ("journal", "verify")])
+def test_a_journal_of_another_format_is_78_since_trying_again_would_not_help(invoke, tmp_path, command):
+    connection = apsw.Connection(str(tmp_path / "doorstep-data" / "journal.db"))
+    connection.pragma("user_version", 2)
+    connection.close()
+    done = invoke(*command)
+    assert done.exit_code == 78
+    assert "has format 2, and this version of Doorstep reads format 1" in done.stderr
 
 
 def test_where_there_is_no_journal_it_is_said_and_none_is_made(invoke, tmp_path):
