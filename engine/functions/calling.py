@@ -115,7 +115,10 @@ class Caller:
         """What comes of a call that waits for something."""
         handler = waits.handler
         try:
-            ctx.returned = returned = await waits.returned
+            returned: Any = waits.returned
+            while hasattr(returned, "__await__") and type(returned) is not Event:
+                returned = await returned
+            ctx.returned = returned
             return self._finish.one(handler, returned)
         except (OutOfTime, asyncio.CancelledError):
             raise
@@ -136,7 +139,7 @@ class Caller:
         try:
             given = list(events.values())
             returned: Any = handler.call(list(given), self._values, ctx) if given else None
-            if hasattr(returned, "__await__"):
+            while hasattr(returned, "__await__"):  # also what a coroutine returned without awaiting it
                 returned = await returned
             ctx.returned = returned
             for position, result in zip(events, self._finish.all(handler, returned, given), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any
 
@@ -28,6 +28,9 @@ class DestinationFinish(Finish):
 
     def all(self, handler: Handler, returned: Any, events: Sequence[Event]) -> list[Result]:
         """See `Finish`."""
+        if isinstance(returned, Iterator | AsyncIterator):
+            kind = type(returned).__name__
+            raise WrongResult(f'{handler.name} must return None or a list of {{"status": 200}}; {kind} was never run')
         if not isinstance(returned, list | tuple):
             return [DELIVERED] * len(events)
         answers = list(returned)

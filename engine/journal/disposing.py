@@ -80,7 +80,7 @@ class Disposer:
             "chunks",
             "SELECT first, count, size, received FROM chunks WHERE first < ? ORDER BY first LIMIT ?",
             min(disposal.floor, end - 1),
-            DELETED_AT_ONCE + len(keep),
+            DELETED_AT_ONCE + len(keep) + 1,
         )
         rows = [row for row in rows if row[0] not in self._damaged]
         chunks = freed = 0

@@ -310,7 +310,7 @@ def story_of(seen: Seen, traces: Traces, why: Callable[[str, str], str | None]) 
         return _told(told, "dead", letter.reason, version=version, tries=letter.tries)
     if last is not None and last.action and traces.position and not traces.position.is_settled(seen.number):
         return _told(told, "pending")  # one action is done, another has its turn yet
-    if last is not None and last.action and not all(result in _ENDS for result in _by_action(attempts).values()):
+    if last is not None and last.action and not _all_ended(attempts):
         return told  # the letter of an action is gone
     if last is not None:
         return _told(told, last.result, last.reason)
@@ -319,9 +319,10 @@ def story_of(seen: Seen, traces: Traces, why: Callable[[str, str], str | None]) 
     return _untold(seen, traces, told, why)
 
 
-def _by_action(attempts: Sequence[Attempt]) -> dict[str, str]:
-    """What the last attempt of each came to."""
-    return {attempt.action: attempt.result for attempt in attempts if attempt.action}
+def _all_ended(attempts: Sequence[Attempt]) -> bool:
+    """Whether each action that was tried came to an end."""
+    tried = {attempt.action for attempt in attempts if attempt.action}
+    return tried == {attempt.action for attempt in attempts if attempt.action and attempt.result in _ENDS}
 
 
 def _untold(seen: Seen, traces: Traces, told: Story, why: Callable[[str, str], str | None]) -> Story:

@@ -191,8 +191,9 @@ def _is_there(connection: apsw.Connection, stranger: DeadLetter) -> bool:
     return any(_identity(one) == _identity(stranger) for one in letters_of(rows))
 
 
-def _identity(letter: DeadLetter) -> tuple[str, str | None, bytes]:
-    return letter.origin, letter.action, letter.line
+def _identity(letter: DeadLetter) -> tuple[str | bytes, str | None]:
+    """By the event, or its text if nobody knows which it was: a text may have been mended."""
+    return letter.origin or letter.line, letter.action
 
 
 def _makeshift(connection: apsw.Connection) -> int:

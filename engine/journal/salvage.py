@@ -175,7 +175,10 @@ def _write(finds: Sequence[_Find], expected: tuple[int | None, int], out: Binary
     events = from_pages = 0
     missing: Ranges = []
     first, acknowledged = expected
-    end = finds[0].first if finds else first or 1
+    numbered = [
+        find.first for find in finds if find.first >= 0
+    ]  # below 0 they are of other journals: nothing is missing there
+    end = numbered[0] if numbered else first or 1
     if first is not None and first < end:
         end = first
     for find in finds:
@@ -185,7 +188,7 @@ def _write(finds: Sequence[_Find], expected: tuple[int | None, int], out: Binary
         out.write(b"".join([line + b"\n" for line in lines]))
         events += len(lines)
         from_pages += len(lines) * (not find.by_sql)
-        end = find.end
+        end = max(end, find.end)
     if acknowledged > end:
         missing.append((end, acknowledged - 1))
     return Rescued(events=events, from_pages=from_pages, missing=missing)

@@ -13,7 +13,7 @@ def rounds(items: Sequence[Item], keys: Callable[[Item], Sequence[Hashable]]) ->
     seen: Counter[Hashable] = Counter()
     made: list[list[Item]] = []
     for item in items:
-        place = max(seen[key] for key in keys(item))
+        place = max((seen[key] for key in keys(item)), default=0)
         made += [[]] if place == len(made) else []
         made[place].append(item)
         seen.update({key: place + 1 - seen[key] for key in keys(item)})

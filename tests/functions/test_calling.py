@@ -248,6 +248,9 @@ WRONG_ANSWERS = {
     "[{'status': 200}, 5]": (
         'on_batch must return {"status": 200} or the like for each event; at position 1 it has int (teams.py:3 in on_batch)'
     ),
+    "(answer for answer in [{'status': 200}])": (
+        'on_batch must return None or a list of {"status": 200}; generator was never run (teams.py:3 in on_batch)'
+    ),
     "[{'status': '200'}, {}]": (
         "on_batch must return {\"status\": 200} or the like for each event; at position 0 it has status '200' (teams.py:3 in on_batch)"
     ),
@@ -260,6 +263,13 @@ def test_a_wrong_answer_is_the_functions_fault(
 ) -> None:
     result = batch_tester(f"return {returned}").run_batch(EVENT, EVENT)[0]
     assert result.outcome == Failure(Fault.FUNCTION, "function_result", detail=message)
+
+
+def test_a_coroutine_that_is_returned_and_not_awaited_is_awaited(batch_tester: Callable[..., FunctionTester]) -> None:
+    """As a promise is, where these functions come from: else nothing would be sent, and all counted as delivered."""
+    text = "async def send():\n    ctx.log('sent')\n    return [{'status': 200}, {'status': 400}]\nreturn send()"
+    first, second = batch_tester(text).run_batch(EVENT, EVENT)
+    assert (first.outcome, first.log, second.outcome) == (DELIVERED, "sent", Rejected("http_400", ""))
 
 
 @pytest.mark.parametrize("returned", ["{'ok': True}", "5", "''", "ctx"])

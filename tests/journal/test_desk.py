@@ -115,6 +115,13 @@ async def test_letters_of_another_journal_never_have_the_number_of_an_event_that
     assert await bench.desk.parked("hook") == sent
 
 
+async def test_a_letter_of_another_journal_that_was_mended_here_is_there_already(bench):
+    theirs = letter_of(2, origin="0a-2")
+    await bench.desk.add([theirs])
+    await bench.desk.patch(1, line_of(3))
+    assert await bench.desk.add([theirs]) == Added(0)
+
+
 async def test_a_number_is_never_given_twice_to_letters_of_other_journals(bench):
     await bench.desk.add([letter_of(1, origin="0a-1")])
     await bench.desk.purge(LetterQuery())

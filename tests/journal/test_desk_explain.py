@@ -190,6 +190,14 @@ async def test_an_event_is_not_called_delivered_when_the_letter_of_one_of_its_ac
     assert await bench.state("m-2") == ("delivered", "")
 
 
+async def test_an_action_that_was_delivered_has_ended_whatever_order_its_attempts_are_in(bench):
+    """Equal successes of one commit are one, with the time of the first: another event's may be before its failure."""
+    done = Attempt(NOW + 1, 5, "delivered", "", 200, 2, [(1, 1), (2, 2)], "one")
+    failed = Attempt(NOW + 2, 5, "failed", "http_503", 503, 1, [(2, 2)], "one")
+    bench.commit(changes("hook", 11, attempts=[done, failed]))
+    assert await bench.state("m-2") == ("delivered", "")
+
+
 async def test_a_letter_of_another_journal_is_found_by_its_id_or_key(bench):
     line = b'{"type":"track","userId":"u","event":"Paid"}'
     await bench.desk().add(

@@ -14,7 +14,7 @@ from doorstep.engine.errors import JournalFull
 from doorstep.engine.journal.blob import joined
 from doorstep.engine.journal.commits import Arrival, Commit, StoredChunk
 from doorstep.engine.journal.committing import Limits
-from doorstep.engine.journal.disposing import Disposal
+from doorstep.engine.journal.disposing import DELETED_AT_ONCE, Disposal
 from doorstep.engine.journal.records import Attempt, Changes, Position, Standing
 from doorstep.engine.journal.store import Store
 
@@ -176,3 +176,12 @@ async def test_chunks_that_cannot_be_deleted_keep_nothing_out_for_good(
             account.moved()
         await anyio.sleep(5)
     assert firsts(tmp_path) == [1, 11]
+
+
+def test_a_journal_is_bare_once_nothing_is_left_that_could_go(tmp_path: Path) -> None:
+    """So many chunks go in one commit: before the last of those that can, it is not."""
+    filled(tmp_path, DELETED_AT_ONCE + 8)
+    store = Store(tmp_path, "os")
+    commits = [store.commit(Commit(disposal=due())) for _ in range(2)]
+    store.close(clean=True)
+    assert [(one.deleted, one.is_bare) for one in commits] == [(DELETED_AT_ONCE, False), (7, True)]

@@ -228,6 +228,18 @@ def test_an_event_of_a_damaged_chunk_comes_out_if_it_is_parked_or_a_dead_letter(
     )
 
 
+def test_beside_a_letter_of_another_journal_nothing_is_missing(closed):
+    store = Store(closed)
+    facts: dict[str, Any] = {"message_id": "m-5", "type": None, "event": None, "source": "shop", "received": NOW}
+    facts |= {"reason": "http_400", "status": 400, "excerpt": "", "tries": [], "version": "", "first_at": NOW}
+    stranger = DeadLetter(destination="hook", number=1 - 2**40, line=line_of(999), last_at=NOW, origin="0a-1", **facts)
+    store.commit(Commit(changes=[changes("hook", 411, dead=[stranger])]))
+    store.close(clean=True)
+    rescued, out = rescue(closed)
+    assert out == [line_of(999), *lines(1, 410)]
+    assert rescued.missing == []
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_no_flipped_byte_costs_more_than_its_own_chunk_or_alters_an_event(closed, seed):
     chance = random.Random(seed)

@@ -122,3 +122,17 @@ def test_nobody_is_ended_to_make_room_before_the_answer_is_sent_whatever_comes_m
     assert watch.phase == "head", "the next request has begun"
     watches.make_room()
     assert ended == ["watch"]
+
+
+def test_nor_when_the_rest_of_a_refused_body_has_come_before_that() -> None:
+    _, watches, ended = watched()
+    watch = watches.add(lambda: ended.append("watch"))
+    watch.begin()
+    watch.answer()
+    watch.received_rest()
+    watch.rest_is_over()
+    watches.make_room()
+    assert ended == []
+    watch.finish()
+    watches.make_room()
+    assert ended == ["watch"]

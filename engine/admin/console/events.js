@@ -43,7 +43,7 @@ function lifeOf(life) {
   return h("article", { class: "card" },
     h("h2", {}, event ? summary(event) : "Event"),
     h("ol", { class: "timeline" },
-      step(life.received, h("b", {}, "Received"), `from ${life.source}, as number ${count(life.number)}`),
+      step(life.received, h("b", {}, "Received"), life.number < 0 ? `from ${life.source}, by another journal` : `from ${life.source}, as number ${count(life.number)}`),
       life.stories.map((story) => h("li", { class: "story" }, storyOf(story, life, event)))),
     h("details", {}, h("summary", {}, "The event as it came in"), code(event ?? "", "The event")));
 }

@@ -60,7 +60,7 @@ async function many(main, query, signal) {
 
 // How fast, and as what: for faults in the events themselves.
 function howTheyAreSent() {
-  const rate = h("input", { id: "rate", type: "number", min: "0.1", step: "any", placeholder: "as fast as they are taken" });
+  const rate = h("input", { id: "rate", type: "number", min: "0.00001", step: "any", placeholder: "as fast as they are taken" });
   const mapping = h("textarea", { id: "mapping", class: "mono", rows: "4", spellcheck: "false", placeholder: MERGED, "aria-describedby": "mapping-help" });
   const element = h("details", { class: "changes" }, h("summary", {}, "How they are sent again"), h("div", { class: "inside form" },
     h("p", {}, h("label", { for: "rate" }, "Events a second"), rate),

@@ -33,7 +33,7 @@ function formOf(destinations, journal, query, result) {
   const since = moment("since", query.get("since") ?? Date.now() / 1000 - 3600);
   const until = moment("until", query.get("until"));
   const where = h("input", { id: "where", class: "mono", placeholder: 'every event; or such as: event = "Order Completed"', autocomplete: "off", spellcheck: "false" });
-  const rate = h("input", { id: "rate", type: "number", min: "0.1", step: "any", placeholder: "as fast as they are taken" });
+  const rate = h("input", { id: "rate", type: "number", min: "0.00001", step: "any", placeholder: "as fast as they are taken" });
   const go = h("button", { type: "button", class: "changes", disabled: true, "aria-describedby": "order", onclick: () => begin(false) }, "Replay");
   of.value = query.get("destination") ?? "";
   where.value = query.get("where") ?? "";

@@ -99,7 +99,8 @@ class Watch:
 
     def _wait(self) -> None:
         self._turn_idle()
-        self._all.waiting[self] = None
+        if not self._sending:
+            self._all.waiting[self] = None
 
     def _turn_idle(self) -> None:
         self.phase = "idle"
