@@ -68,7 +68,9 @@ def test_dead_letters_are_replayed_as_a_mapping_makes_them(running: Running, ope
     for button in ("Dry run", "Replay all 2"):
         page.get_by_label("Events a second").fill("0")
         page.get_by_role("button", name=button).click()
-        expect(page.get_by_role("alert")).to_contain_text("Events a second: Value must be greater than or equal to 0.00001")
+        expect(page.get_by_role("alert")).to_contain_text(
+            "Events a second: Value must be greater than or equal to 0.00001"
+        )
         page.get_by_label("Events a second").fill("100")
         page.get_by_role("button", name="Dry run").click()
         expect(page.get_by_role("main")).to_contain_text("picky: 2 would be sent again.")
