@@ -25,6 +25,8 @@ import pytest
 from click.testing import CliRunner, Result
 from doorstep.engine.cli import commands, run
 
+from tests.warm import COMMAND, Warm
+
 LIMIT_S = 40.0
 """No process lives longer."""
 KEYS = [
@@ -157,13 +159,18 @@ def _environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(Path(doorstep.engine.__file__).parents[2]), **more}
 
 
-_COMMAND = [sys.executable, "-m", "doorstep.engine.cli"]
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Where `doorstep` begins with all of it imported."""
+    warm = Warm(_environment())
+    yield warm
+    warm.close()
 
 
 @pytest.fixture
 def command() -> list[str]:
     """How `doorstep` is started."""
-    return _COMMAND
+    return COMMAND
 
 
 @pytest.fixture
@@ -173,14 +180,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def doorstep_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+def doorstep_cli(tmp_path: Path, warm: Warm) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Runs `doorstep ARGUMENTS` in an empty folder, to its end."""
 
     def call(*arguments: object, input: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
-        command = [*_COMMAND, *map(str, arguments)]
-        environment = _environment(**environ)
-        return subprocess.run(
-            command, input=input, capture_output=True, cwd=tmp_path, env=environment, timeout=LIMIT_S, check=False
+        return warm.run(
+            list(map(str, arguments)), input=input, cwd=tmp_path, env=_environment(**environ), timeout=LIMIT_S
         )
 
     return call
@@ -197,7 +202,7 @@ def for_another_user(tmp_path: Path) -> Callable[..., subprocess.CompletedProces
         for path in tmp_path.rglob("*"):
             os.chown(path, 65534, 65534)
         held = [setpriv, "--bounding-set=-dac_override,-dac_read_search"]
-        command = [*held, *_COMMAND, *map(str, arguments)]
+        command = [*held, *COMMAND, *map(str, arguments)]
         return subprocess.run(
             command, input=b"", capture_output=True, cwd=tmp_path, env=_environment(), timeout=LIMIT_S, check=False
         )
@@ -223,23 +228,14 @@ def python(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[bytes]
 
 
 @pytest.fixture
-def typed_at_terminal(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+def typed_at_terminal(tmp_path: Path, warm: Warm) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     """Runs `doorstep ARGUMENTS` in an empty folder for somebody at a terminal, who types this."""
 
     def call(typed: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
         terminal, stdin = pty.openpty()
         try:
             os.write(terminal, typed)
-            command = [*_COMMAND, *map(str, arguments)]
-            return subprocess.run(
-                command,
-                stdin=stdin,
-                capture_output=True,
-                cwd=tmp_path,
-                env=_environment(),
-                timeout=LIMIT_S,
-                check=False,
-            )
+            return warm.run(list(map(str, arguments)), stdin=stdin, cwd=tmp_path, env=_environment(), timeout=LIMIT_S)
         finally:
             os.close(stdin)
             os.close(terminal)
@@ -263,12 +259,11 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
 class Process:
     """A `doorstep` that goes on: what it says on stderr can be waited for."""
 
-    def __init__(self, arguments: tuple[object, ...], folder: Path, stdout: int, terminal: bool) -> None:
+    def __init__(self, warm: Warm, arguments: tuple[object, ...], folder: Path, stdout: int, terminal: bool) -> None:
         self._err, err = pty.openpty() if terminal else os.pipe()
-        command = [*_COMMAND, *map(str, arguments)]
         environment = _environment(TERM="xterm", COLUMNS="120")
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=stdout, stderr=err, cwd=folder, env=environment
+        self._process = warm.popen(
+            list(map(str, arguments)), stdin=subprocess.PIPE, stdout=stdout, stderr=err, cwd=folder, env=environment
         )
         os.close(err)
         assert self._process.stdin is not None
@@ -335,12 +330,12 @@ class Process:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def start(tmp_path: Path, warm: Warm) -> Iterator[Callable[..., Process]]:
     """Starts `doorstep ARGUMENTS` with pipes, or with stderr on a terminal; whatever still runs at the end of the test is killed."""
     started: list[Process] = []
 
     def call(*arguments: object, stdout: int = subprocess.PIPE, terminal: bool = False) -> Process:
-        started.append(Process(arguments, tmp_path, stdout, terminal))
+        started.append(Process(warm, arguments, tmp_path, stdout, terminal))
         return started[-1]
 
     yield call
