@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
+import trio
 import trio.testing
 import uvloop
 from hypothesis import HealthCheck, settings
@@ -59,3 +62,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Trio with a clock that jumps to the next timer as soon as every task waits: an hour passes in a moment."""
     return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Virtual time is run by trio itself. anyio has trio as a guest of a loop of its own, for fixtures that are asynchronous: we have none,
+    and it took a quarter of each jump of the clock."""
+    backend = pyfuncitem.funcargs.get("anyio_backend")
+    options = backend[1] if isinstance(backend, tuple) else {}
+    if not iscoroutinefunction(pyfuncitem.obj) or not isinstance(options.get("clock"), trio.testing.MockClock):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    trio.run(partial(pyfuncitem.obj, **arguments), clock=options["clock"])
+    return True
