@@ -93,7 +93,7 @@ async def test_a_days_retries_of_one_refused_event_keep_to_the_documented_times(
             await w.feed(1)
             if not parked_at and w.statistics("a").parked:
                 parked_at = now
-            await anyio.sleep(0.1 if now < start + 60 else 1 if now < start + 600 else 20)
+            await anyio.sleep(0.1 if now < start + 60 else 1 if now < start + 600 else 120)
         tries = [at for at, ids, _ in hook.requests if 7 in ids]
         # The first scheduled try is made of quick in-line ones: the last of them is the one after which it is parked.
         first = max(at for at in tries if at <= parked_at)
