@@ -7,10 +7,12 @@ from doorstep.engine.journal.blob import HEADER_BYTES, MAGIC, Damaged, Header, P
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 PIECES = [Piece("shop", 1700.5, [b'{"a":1}', b"{}"]), Piece("till", 1701.25, [b'{"b":2}'])]
 
 lines = st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line), min_size=1, max_size=5)
-pieces = st.lists(st.builds(Piece, st.text(max_size=8), st.floats(0, 2e9), lines), min_size=1, max_size=4)
+pieces = st.lists(st.builds(Piece, text(max_size=8), st.floats(0, 2e9), lines), min_size=1, max_size=4)
 
 
 def stored(first: int, pieces: list[Piece]) -> bytes:

@@ -11,6 +11,8 @@ from doorstep.engine.mapping import UnmappableEvent, compile_mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 
 def mapped(directive: Any, event: dict[str, Any] | None = None) -> Any:
     return compile_mapping({"r": directive})(event or {}).get("r", "gone")
@@ -192,7 +194,7 @@ VALUES = (
     | st.booleans()
     | st.integers()
     | st.floats()
-    | st.text(max_size=5)
+    | text(max_size=5)
     | st.lists(st.integers() | st.none(), max_size=3)
 )
 

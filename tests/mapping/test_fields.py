@@ -11,6 +11,8 @@ from doorstep.engine.mapping import Choice, Condition, Field, When, compile_fiel
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 
 def fitted(field: Field, value: Any) -> Any:
     return compile_fields({"f": field})({"f": value}).get("f", "gone")
@@ -195,7 +197,7 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats()
     | st.sampled_from(["", "a", "1", "1e3", "true", "a@b.co", "2024-01-01", "9" * 30, "1e999", "é"])
-    | st.text(max_size=6),
+    | text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.just("stranger"), inner, max_size=4),
     max_leaves=10,
 )

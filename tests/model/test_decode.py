@@ -14,6 +14,8 @@ from doorstep.engine.model import AnyEvent, Consent, Context, Decoded, Event, Li
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 GOOD = b'{"type":"track","event":"Viewed","userId":"u-1","properties":{"a":1}}'
 
 
@@ -259,8 +261,8 @@ _fragments = st.sampled_from(
     ]
 )
 _values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(text(max_size=5), children, max_size=3),
     max_leaves=6,
 )
 _objects = st.fixed_dictionaries(

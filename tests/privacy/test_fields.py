@@ -15,6 +15,8 @@ from doorstep.engine.privacy.fields import keys_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 
 def deny(*paths: str) -> FieldRules:
     return FieldRules(FieldSettings(deny=paths))
@@ -164,7 +166,7 @@ def test_a_rule_that_could_not_hold_is_refused(settings: dict[str, Any], message
 
 KEYS = st.sampled_from(["a", "b", "ip", "a.b", "é", "properties", "context", "name", "extra"])
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=15,
 )

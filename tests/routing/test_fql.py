@@ -9,11 +9,13 @@ from doorstep.engine.routing import Explanation, compile_fql
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["a", "b", "length", "0"]) | st.text(max_size=3), inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "length", "0"]) | text(max_size=3), inner, max_size=3)
     ),
     max_leaves=8,
 )

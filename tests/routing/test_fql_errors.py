@@ -9,6 +9,8 @@ from doorstep.engine.routing import FqlError, compile_fql
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 REFUSALS = [
     ("", 1, "an empty expression; write `all` for every event"),
     ("  \r\n ", 2, "line 2: an empty expression; write `all` for every event"),
@@ -155,7 +157,7 @@ WORDS = tuple("type properties.a and or in ! ( ) [ ] , = != > 'x' 5 contains mat
 PIECES = st.lists(st.sampled_from(WORDS), max_size=12)
 
 
-@given(st.text(max_size=40) | st.text(string.printable, max_size=40) | PIECES.map(" ".join) | PIECES.map("".join))
+@given(text(max_size=40) | st.text(string.printable, max_size=40) | PIECES.map(" ".join) | PIECES.map("".join))
 @example("properties.n = " + "9" * 5000)
 @example("!" * 5000)
 @example("properties" + ".a" * 2000 + " = 1")

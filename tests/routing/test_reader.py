@@ -13,6 +13,8 @@ from doorstep.engine.routing.lookup import from_dict
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 LINE = (Path(__file__).parent / "order-completed.json").read_bytes().strip()
 FIELDS = st.sampled_from(["type", "event", "properties", "context", "odd field", ""])
 KEYS = st.sampled_from(["a", "b", "0", "1", "length", "with space", "é", "class", ""])
@@ -21,7 +23,7 @@ SCALARS = (
     | st.booleans()
     | st.integers(-(2**70), 2**70)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=4)
+    | text(max_size=4)
 )
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=10

@@ -6,7 +6,8 @@ import h11
 import pytest
 from doorstep.engine.sdk import header_problem, url_problem
 from hypothesis import given
-from hypothesis import strategies as st
+
+from tests.texts import text
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_bad_headers(name: str, value: str, problem: str) -> None:
     assert header_problem(name, value) == problem
 
 
-@given(st.text(max_size=8), st.text(max_size=12))
+@given(text(max_size=8), text(max_size=12))
 def test_whatever_passes_is_legal_http(name: str, value: str) -> None:
     if header_problem(name, value) is None:
         h11.Request(

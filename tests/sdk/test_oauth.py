@@ -11,6 +11,8 @@ from doorstep.engine.sdk import ClientCredentials, Failure, RefreshToken, Reques
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 CREDENTIALS = ClientCredentials(
     token_url="https://id.example/token", client_id="s6BhdRkqt3", client_secret=Secret("7F:x")
 )
@@ -121,7 +123,7 @@ def test_an_authority_that_is_busy_says_when_to_come_back() -> None:
 
 @given(
     st.integers(100, 599),
-    st.binary(max_size=60) | st.text(max_size=30).map(lambda text: msgspec.json.encode({"access_token": text})),
+    st.binary(max_size=60) | text(max_size=30).map(lambda text: msgspec.json.encode({"access_token": text})),
 )
 def test_no_answer_makes_it_raise(status: int, body: bytes) -> None:
     found = CREDENTIALS.token_from(Response(status, {}, body))

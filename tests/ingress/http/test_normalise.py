@@ -13,6 +13,8 @@ from doorstep.engine.model import LineDecoder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 RECEIVED = 1_764_417_600.123  # 2025-11-29T12:00:00.123Z
 LIMIT = 32 * 1024
 SLOW, ZONED, LAST = "2025-11-28T11:59:49.123Z", "2025-11-29T14:00:00.000001+01:00", "9999-12-31T23:59:59Z"
@@ -266,12 +268,12 @@ def test_the_write_key_of_a_body_is_found() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text(), inner, max_size=3),
     max_leaves=8,
 )
 ADDED = {"messageId", "context", "timestamp", "originalTimestamp", "sentAt", "receivedAt", "integrations", "writeKey"}
-events = st.dictionaries(st.text().filter(lambda name: name not in ADDED), values, max_size=6)
+events = st.dictionaries(text().filter(lambda name: name not in ADDED), values, max_size=6)
 
 
 @given(st.lists(events, min_size=1, max_size=4), st.sampled_from([None, 0, 3]), st.booleans())

@@ -11,6 +11,8 @@ from doorstep.engine.ingress.http.plain import lines_of_plain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.texts import text
+
 LIMIT = 100
 
 
@@ -65,7 +67,7 @@ def test_an_array_that_says_what_stands_for_such_an_event_is_refused() -> None:
     assert caught.value.code == "not_json"
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(), max_size=3), max_size=5))
+@given(st.lists(st.dictionaries(text(max_size=5), text(max_size=5) | st.integers(), max_size=3), max_size=5))
 def test_an_array_and_ndjson_of_the_same_events_are_the_same(events: list[dict[str, Any]]) -> None:
     written = [json.dumps(event) for event in events]
     array = lines_of_plain(f"[{', '.join(written)}]".encode(), 10_000)
