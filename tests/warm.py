@@ -44,15 +44,15 @@ _ALSO = [
 class Warm:
     """The stove, and who orders of it."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        """With the environment that doorstep is imported in."""
+    def __init__(self, environment: dict[str, str], *before: str) -> None:
+        """With the environment that doorstep is imported in, and a command that runs another, if all is to run under that."""
         self._for_python = _for_python(environment)
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (self._orders, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LONGEST)
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with theirs:
-            command = [sys.executable, __file__, str(fd := theirs.fileno())]
+            command = [*before, sys.executable, __file__, str(fd := theirs.fileno())]
             self._stove = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[fd], env=environment)
 
     def popen(self, arguments: list[str], *, cwd: Path, env: dict[str, str], **streams: Any) -> subprocess.Popen[bytes]:

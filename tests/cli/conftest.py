@@ -191,21 +191,25 @@ def doorstep_cli(tmp_path: Path, warm: Warm) -> Callable[..., subprocess.Complet
     return call
 
 
-@pytest.fixture
-def for_another_user(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    """Runs `doorstep ARGUMENTS` once all in the folder is somebody else's, by a root that is held to permissions as anybody is."""
+@pytest.fixture(scope="session")
+def held() -> Iterator[Warm]:
+    """Where `doorstep` begins for a root that is held to permissions as anybody is."""
     setpriv = shutil.which("setpriv")
     if os.geteuid() != 0 or setpriv is None:
         pytest.skip("only root can give files away")
+    held = Warm(_environment(), setpriv, "--bounding-set=-dac_override,-dac_read_search")
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def for_another_user(tmp_path: Path, held: Warm) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """Runs `doorstep ARGUMENTS` once all in the folder is somebody else's."""
 
     def call(*arguments: object) -> subprocess.CompletedProcess[bytes]:
         for path in tmp_path.rglob("*"):
             os.chown(path, 65534, 65534)
-        held = [setpriv, "--bounding-set=-dac_override,-dac_read_search"]
-        command = [*held, *COMMAND, *map(str, arguments)]
-        return subprocess.run(
-            command, input=b"", capture_output=True, cwd=tmp_path, env=_environment(), timeout=LIMIT_S, check=False
-        )
+        return held.run(list(map(str, arguments)), cwd=tmp_path, env=_environment(), timeout=LIMIT_S)
 
     return call
 

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import anyio
@@ -14,12 +15,14 @@ import pytest
 from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import Fleet, MailboxSettings, Plan
 from doorstep.engine.errors import TransportError
-from doorstep.engine.journal import MemoryLog
+from doorstep.engine.journal import MemoryLog, open_disk_log
+from doorstep.engine.journal import folder as folder_module
 from doorstep.engine.journal.plans import PlanRecord
 from doorstep.engine.model import Batch, LineDecoder, Lines, Request, Response
 from doorstep.engine.routing import Route
 from doorstep.engine.sdk.destination import RequestDestination
 from doorstep.engine.settings import Settings
+from doorstep.engine.telemetry import IntakeCounters
 
 Answer = int | str | tuple[int, dict[str, str]]
 """A status, a status with headers, or the code of a TransportError."""
@@ -154,6 +157,34 @@ def world() -> Callable[..., Any]:
             made.assert_sums()
 
     return make
+
+
+@pytest.fixture
+def life(world: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """`async with life() as w:` is one life of an engine whose journal is in `tmp_path / "data"`, or in `folder`. `fed` is how many events
+    earlier ones took."""
+    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
+
+    @asynccontextmanager
+    async def make(
+        *, folder: Path = tmp_path / "data", utc: Callable[[], float] = _utc, fed: int = 0
+    ) -> AsyncIterator[World]:
+        async with world() as w:
+            w.clock = w.fleet._clock = Clock(utc=utc)
+            opening = open_disk_log(
+                folder, on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
+            )
+            async with opening as log:
+                w.log, w.fed = log, fed
+                yield w
+                await w.fleet.stop(60)
+                w.assert_sums()
+
+    return make
+
+
+def _utc() -> float:
+    return anyio.current_time() + 1_700_000_000.0
 
 
 @pytest.fixture

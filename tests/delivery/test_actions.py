@@ -5,16 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
-from doorstep.engine.clock import Clock
 from doorstep.engine.delivery.left import Left
 from doorstep.engine.errors import EventNotSupported, ValidationError
-from doorstep.engine.journal import folder, open_disk_log
 from doorstep.engine.mapping import Field
 from doorstep.engine.model import Envelope, Lines, Request, Response
 from doorstep.engine.policy.retry import RetrySettings
@@ -24,7 +21,6 @@ from doorstep.engine.sdk.actions import Action, ActionDestination, Exchange, Ite
 from doorstep.engine.sdk.destination import Limits
 from doorstep.engine.sdk.using import ActionSettings, equipped
 from doorstep.engine.settings import Duration, Settings
-from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
 
@@ -377,66 +373,52 @@ async def test_whatever_fails_each_action_has_each_event_once_or_a_dead_letter(
 # On disk -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_parked_event_goes_on_after_a_restart_with_the_actions_it_has_left(
-    world: Any, receiver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folder, "BALLAST_BYTES", 4096)
+async def test_a_parked_event_goes_on_after_a_restart_with_the_actions_it_has_left(life: Any, receiver: Any) -> None:
     vendor = Vendor(receiver, lambda path, ids, now: 503 if path == "send" and 7 in ids and now < 1000 else 200)
-    for life in range(2):
-        async with world() as w:
-            w.clock = w.fleet._clock = Clock(utc=lambda: anyio.current_time() + 1.7e9)
-            opening = open_disk_log(
-                tmp_path / "data", on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
-            )
-            async with opening as log:
-                w.log = log
-                plan(w, vendor, retry=RetrySettings(preset="forever"))
-                w.reconcile()
-                if life == 0:
-                    await w.feed(20)
-                    for _ in range(60):
-                        await anyio.sleep(1)
-                        await w.feed(1)
-                    await anyio.sleep(1)
-                    assert (vendor.seen["tell", 7], vendor.seen["send", 7]) == (1, 0)
-                    await w.fleet.stop(5)
-                else:
-                    await anyio.sleep(7200)
-                    assert (vendor.seen["tell", 7], vendor.seen["send", 7]) == (1, 1)
-                    assert w.statistics("v").delivered == 1
+    async with life() as w:
+        plan(w, vendor, retry=RetrySettings(preset="forever"))
+        w.reconcile()
+        await w.feed(20)
+        for _ in range(60):
+            await anyio.sleep(1)
+            await w.feed(1)
+        await anyio.sleep(1)
+        assert (vendor.seen["tell", 7], vendor.seen["send", 7]) == (1, 0)
+        await w.fleet.stop(5)
+    async with life() as w:
+        plan(w, vendor, retry=RetrySettings(preset="forever"))
+        w.reconcile()
+        await anyio.sleep(7200)
+        assert (vendor.seen["tell", 7], vendor.seen["send", 7]) == (1, 1)
+        assert w.statistics("v").delivered == 1
 
 
 @pytest.mark.parametrize("in_hand", [False, True])
-async def test_a_clean_restart_does_no_action_a_second_time(
-    world: Any, receiver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_hand: bool
-) -> None:
+async def test_a_clean_restart_does_no_action_a_second_time(life: Any, receiver: Any, in_hand: bool) -> None:
     """Of events that wait at the destination, with one action behind them. Of those being sent when the time is over nobody knows."""
-    monkeypatch.setattr(folder, "BALLAST_BYTES", 4096)
-    vendor = Vendor(receiver, lambda path, ids, now: 503 if path == "send" and life == 0 else 200)
-    for life in range(2):
-        async with world() as w:
-            w.clock = w.fleet._clock = Clock(utc=lambda: anyio.current_time() + 1.7e9)
-            opening = open_disk_log(
-                tmp_path / "data", on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
-            )
-            async with opening as log:
-                w.log = log
-                turned = equipped(Turned, Settings(), {})
-                assert isinstance(turned, ActionDestination)
-                plan(w, vendor, turned)
-                w.reconcile()
-                if life == 0:
-                    await w.feed(25)
-                    await anyio.sleep(20)
-                    assert vendor.seen == {("tell", n): 1 for n in range(1, 26)}
-                    if in_hand:
-                        await until_sending(w)
-                    await w.fleet.stop(0 if in_hand else 5)
-                    w.assert_sums()
-                else:
-                    assert w.statistics("v").pending_before == 25
-                    await anyio.sleep(60)
-                    assert w.statistics("v").delivered == 25
+    answers = {"send": 503, "tell": 200}
+    vendor = Vendor(receiver, lambda path, ids, now: answers[path])
+
+    def plan_turned(w: Any) -> None:
+        turned = equipped(Turned, Settings(), {})
+        assert isinstance(turned, ActionDestination)
+        plan(w, vendor, turned)
+        w.reconcile()
+
+    async with life() as w:
+        plan_turned(w)
+        await w.feed(25)
+        await anyio.sleep(20)
+        assert vendor.seen == {("tell", n): 1 for n in range(1, 26)}
+        if in_hand:
+            await until_sending(w)
+        await w.fleet.stop(0 if in_hand else 5)
+    answers["send"] = 200
+    async with life() as w:
+        plan_turned(w)
+        assert w.statistics("v").pending_before == 25
+        await anyio.sleep(60)
+        assert w.statistics("v").delivered == 25
     assert {n: times for (path, n), times in vendor.seen.items() if path == "send"} == dict.fromkeys(range(1, 26), 1)
     twice = [n for (path, n), times in vendor.seen.items() if path == "tell" and times > 1]
     assert len(twice) <= (10 if in_hand else 0)

@@ -91,22 +91,22 @@ class Told:
 
 
 async def test_an_outage_is_told_once_within_a_minute_and_once_when_it_is_over(alerted, receiver) -> None:
-    hook = receiver(lambda ids, now: 503 if 120 <= now < 1320 else 200)
+    hook = receiver(lambda ids, now: 503 if 120 <= now < 720 else 200)
     async with alerted(hook) as (w, ops):
-        await feed(w, 1500)
-        await anyio.sleep(600)
+        await feed(w, 900)
+        await anyio.sleep(300)
         told = Told(ops)
-        assert w.statistics("hook").delivered == 15000
+        assert w.statistics("hook").delivered == 9000
     assert told.news == [("began", "success < 95%"), ("ended", "success < 95%")]
     assert 120 < told[0][0] <= 180
-    assert 1320 < told[1][0] <= 1560
+    assert 720 < told[1][0] <= 960
 
 
 async def test_a_held_destination_is_told_once_within_a_minute_and_once_when_it_is_over(alerted, receiver) -> None:
-    hook = receiver(lambda ids, now: 401 if 120 <= now < 900 else 200)
+    hook = receiver(lambda ids, now: 401 if 120 <= now < 480 else 200)
     async with alerted(hook) as (w, ops):
-        await feed(w, 1200)
-        await anyio.sleep(600)
+        await feed(w, 600)
+        await anyio.sleep(300)
         told = Told(ops)
     assert told.news == [("began", "held"), ("ended", "held")]
     assert 120 < told[0][0] <= 180
@@ -123,8 +123,8 @@ async def test_a_success_rate_under_its_bound_is_told_once_within_a_minute_and_o
         return 500 if 120 <= now < 600 and attempts % 5 == 0 else 200
 
     async with alerted(receiver(script), batch=SINGLE) as (w, ops):
-        await feed(w, 900)
-        await anyio.sleep(600)
+        await feed(w, 900, per_second=3)
+        await anyio.sleep(300)
         told = Told(ops)
     assert told.news == [("began", "success < 95%"), ("ended", "success < 95%")]
     assert 120 < told[0][0] <= 180
@@ -136,7 +136,7 @@ async def test_dead_letters_are_told_once_within_a_minute_and_once_when_they_are
 
     async with alerted(receiver(script)) as (w, ops):
         await feed(w, 900)
-        await anyio.sleep(600)
+        await anyio.sleep(300)
         told = Told(ops)
         assert w.statistics("hook").dead_lettered == 48
     assert told.news == [("began", "dead_letter"), ("ended", "dead_letter")]
@@ -177,7 +177,7 @@ async def test_an_alert_goes_to_its_receiver_and_to_nobody_else(alerted, receive
 
 async def test_alerts_that_are_refused_make_no_more_alerts(alerted, receiver) -> None:
     ops = Ops(400)
-    hook = receiver(lambda ids, now: 401 if now < 3600 else 200)
+    hook = receiver(lambda ids, now: 401 if now < 1200 else 200)
     async with alerted(hook, ops=ops) as (w, _):
         w.plan("pager", pager := Ops())
         w.reconcile()
@@ -185,7 +185,7 @@ async def test_alerts_that_are_refused_make_no_more_alerts(alerted, receiver) ->
         await w.feed(3)
         await anyio.sleep(1)
         await w.feed(1)
-        await anyio.sleep(7200)
+        await anyio.sleep(2400)
         assert w.statistics("ops").dead_lettered == 4 + 2  # the events, and what was to be told of hook
         told = Told(pager)
     assert told.of("hook") == [("began", "held"), ("ended", "held")]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import BacklogSettings
 from doorstep.engine.errors import JournalError
-from doorstep.engine.journal import folder as folder_module
-from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal.account import DiskAccount
 from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.queries import Queries
@@ -24,32 +19,10 @@ from doorstep.engine.policy.retry import RetrySettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.routing import Route, compile_fql
 from doorstep.engine.settings import Duration, Size
-from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
 SMALL = BatchSettings(max_events=10)
 """So that hardly anything is taken out of the backlog while nothing is delivered."""
-
-
-@pytest.fixture
-def life(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """A fleet on a journal on disk."""
-    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
-
-    @asynccontextmanager
-    async def make(utc: Callable[[], float] = anyio.current_time) -> AsyncIterator[Any]:
-        async with world() as w:
-            w.clock = w.fleet._clock = Clock(utc=utc)
-            counters = IntakeCounters()
-            opening = open_disk_log(
-                tmp_path / "data", on_stored=w.fleet.offer, clock=w.clock, counters=counters, threads=False
-            )
-            async with opening as log:
-                w.log = log
-                yield w
-                await w.fleet.stop(60)
-
-    return make
 
 
 def warned(caplog: Any) -> list[int]:
@@ -63,7 +36,7 @@ async def test_a_wall_clock_that_jumps_expires_nothing_and_what_is_really_too_ol
 ) -> None:
     """Weeks to and fro, while nothing is delivered. It used to give up everything at the first jump ahead."""
     chance, wall = random.Random(3), [0.0]
-    async with life(lambda: anyio.current_time() + wall[0]) as w:
+    async with life(utc=lambda: anyio.current_time() + wall[0]) as w:
         answers = {"status": 500}
         hook = receiver(lambda ids, now: answers["status"])
         backlog = BacklogSettings(max_age=Duration("20m"), when_full="expire")

@@ -8,18 +8,13 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from doorstep.engine.clock import Clock
 from doorstep.engine.delivery import cursor
-from doorstep.engine.journal import folder as folder_module
-from doorstep.engine.journal import open_disk_log
 from doorstep.engine.journal.local_desk import LocalDesk
 from doorstep.engine.journal.queries import Queries
 from doorstep.engine.journal.storage import OnTheSpot
@@ -28,15 +23,9 @@ from doorstep.engine.policy.retry import INLINE_CAP_S, RetrySettings
 from doorstep.engine.policy.window import BatchSettings
 from doorstep.engine.routing import Route, compile_fql
 from doorstep.engine.settings import Duration
-from doorstep.engine.telemetry import IntakeCounters
 
 pytestmark = pytest.mark.anyio
 DAY_S = 86400.0
-
-
-@pytest.fixture(autouse=True)
-def small_ballast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module, "BALLAST_BYTES", 4096)
 
 
 class Wall:
@@ -47,27 +36,6 @@ class Wall:
 
     def utc(self) -> float:
         return anyio.current_time() + self.offset_s
-
-
-@pytest.fixture
-def life(world: Any, tmp_path: Path) -> Callable[..., Any]:
-    """`async with life() as w:` is one life of an engine whose journal is in `tmp_path / "data"`, or in `folder`."""
-
-    @asynccontextmanager
-    async def make(*, folder: Path = tmp_path / "data", wall: Wall | None = None, fed: int = 0) -> AsyncIterator[Any]:
-        wall = wall or Wall()
-        async with world() as w:
-            w.clock = w.fleet._clock = Clock(utc=wall.utc)
-            opening = open_disk_log(
-                folder, on_stored=w.fleet.offer, clock=w.clock, counters=IntakeCounters(), threads=False
-            )
-            async with opening as log:
-                w.log, w.fed = log, fed
-                yield w
-                await w.fleet.stop(60)
-                w.assert_sums()
-
-    return make
 
 
 def copied(source: Path, target: Path) -> Path:
@@ -196,7 +164,7 @@ async def test_a_thousand_jumps_of_the_wall_clock_delay_nothing_and_expire_nothi
     tries: dict[int, list[float]] = {}
     fed = dead = expired = 0
     for _ in range(10):
-        async with life(wall=wall, fed=fed) as w:
+        async with life(utc=wall.utc, fed=fed) as w:
             begin = anyio.current_time()
             for times in tries.values():
                 times.append(begin)  # a restart: it waits at most once more as long
@@ -229,7 +197,7 @@ async def test_a_thousand_jumps_change_no_try_of_a_life_by_a_moment(life: Any, r
 
     async def lived(folder: Path, furthest: float) -> tuple[list[Any], Any]:
         chance, wall = random.Random(5), Wall()
-        async with life(folder=folder, wall=wall) as w:
+        async with life(folder=folder, utc=wall.utc) as w:
             begin = anyio.current_time()
             hook = receiver(lambda ids, now: 500 if len(ids) == 1 and ids[0] % 100 == 50 else 200)
             w.plan("a", hook, retry=RetrySettings(preset="webhook"), batch=BatchSettings(max_events=1))
@@ -249,7 +217,8 @@ async def test_a_thousand_jumps_change_no_try_of_a_life_by_a_moment(life: Any, r
 
 
 async def test_no_try_is_early_because_of_a_jump(life: Any, receiver: Any) -> None:
-    async with life(wall=(wall := Wall())) as w:
+    wall = Wall()
+    async with life(utc=wall.utc) as w:
         hook = receiver(lambda ids, now: 500 if 1 in ids else 200)
         retry = RetrySettings(preset="webhook")
         w.plan("a", hook, retry=retry, batch=BatchSettings(max_events=1))
