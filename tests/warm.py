@@ -91,7 +91,7 @@ class _Copy(subprocess.Popen[bytes]):
         self._warm = warm
         super().__init__(arguments, **options)
 
-    def _execute_child(self, *given: Any) -> None:  # its order of arguments is that of CPython 3.11 to 3.14
+    def _execute_child(self, *given: Any) -> None:  # which CPython 3.11 calls with these, by their place
         arguments, cwd, env, pipes = given[0], given[5], given[6], given[10:16]
         streams = [pipe if pipe != -1 else fd for fd, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
         self.pid = self._warm.order({"arguments": arguments, "folder": os.fspath(cwd), "environment": env}, streams)
