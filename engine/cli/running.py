@@ -46,6 +46,7 @@ LAST_S = 1.0
 """For connections and files to be closed once nothing is delivered any more."""
 STDOUT_LOOK_S = 0.25
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
+_TURN_S = 0.0005
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +173,7 @@ class Run:
 
     async def _work(self) -> None:
         _tune_collector()
+        _tune_turns()
         _allow_descriptors()
         with self._gently:
             await self._take_in()
@@ -265,6 +267,12 @@ def _tune_collector() -> None:
     with suppress(OSError, AttributeError):  # a libc that is not glibc
         ctypes.CDLL(None).malloc_trim(0)  # 2 MiB, of what was used to import
     gc.set_threshold(50_000, 50, 100)
+
+
+def _tune_turns() -> None:
+    """The journal's thread asks for the interpreter a dozen times in a commit, and a busy loop lets go of it after a turn only: with
+    Python's 5 ms it ends up waiting for its own commits, and takes a fifth fewer events. A function that spins holds up less, too."""
+    sys.setswitchinterval(_TURN_S)
 
 
 def _allow_descriptors() -> None:

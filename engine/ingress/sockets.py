@@ -15,8 +15,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from math import inf
 
 import anyio
@@ -128,7 +127,7 @@ class SocketIngress:
     async def _serve(self, connection: socket.socket, room: anyio.Semaphore, intake: Intake) -> None:
         self._open += 1
         self._seen += 1
-        raw = SocketStream(connection, self._allowance)
+        raw = SocketStream(connection, self._allowance, _ACK_S)
         try:
             _tune(connection)
             await self._converse(raw, await self._wrap(raw), intake)
@@ -146,7 +145,7 @@ class SocketIngress:
             return raw
         self._receiving.add(raw)
         try:
-            with _peer(), anyio.fail_after(_HANDSHAKE_S):
+            with _PEER, anyio.fail_after(_HANDSHAKE_S):
                 return await TLSStream.wrap(raw, server_side=True, ssl_context=self._tls)
         except anyio.ClosedResourceError as stopped:
             raise _Broken from stopped
@@ -175,7 +174,7 @@ class SocketIngress:
             await self._part(raw)
         else:
             await self._deal_with(splitter.finish(), stream, intake)
-            with suppress(_Broken), _peer(), anyio.move_on_after(_CLOSE_S):
+            with suppress(_Broken), _PEER, anyio.move_on_after(_CLOSE_S):
                 await stream.aclose()
 
     async def _receive(self, raw: SocketStream, stream: ByteStream) -> bytes:
@@ -184,7 +183,7 @@ class SocketIngress:
             return b""
         self._receiving.add(raw)
         try:
-            with _peer():
+            with _PEER:
                 return await stream.receive(_READ_BYTES)
         except (anyio.EndOfStream, anyio.ClosedResourceError):
             return b""
@@ -201,7 +200,7 @@ class SocketIngress:
         ticket = await pass_on(read, intake, self.name)
         if self._ack:
             await ticket.stored()
-            with _peer(), anyio.fail_after(_ACK_S):
+            with _PEER:
                 await stream.send(b'{"ack": %d}\n' % read.last)
 
     async def _part(self, raw: SocketStream) -> None:
@@ -210,7 +209,7 @@ class SocketIngress:
         """
         if not self._ack:
             return
-        with suppress(_Broken), _peer(), anyio.move_on_after(_CLOSE_S):
+        with suppress(_Broken), _PEER, anyio.move_on_after(_CLOSE_S):
             await raw.send_eof()
             await raw.drain()
 
@@ -222,12 +221,18 @@ def _why(error: BaseException | None) -> str:
     return str(reason).lower().replace("_", " ") if reason else "the connection broke off"
 
 
-@contextmanager
-def _peer() -> Iterator[None]:
-    try:
-        yield
-    except (OSError, anyio.BrokenResourceError) as error:
-        raise _Broken from error
+class _Peer:
+    """What fails in the block is the client's. One object, and no generator: a small read goes through it twice."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and isinstance(error, OSError | anyio.BrokenResourceError):
+            raise _Broken from error
+
+
+_PEER = _Peer()
 
 
 async def _next_connection(listener: socket.socket) -> socket.socket:
