@@ -4,23 +4,33 @@
 
 SQLite deletes a row by walking its pages; where one of these is damaged it gives up, and the commit is undone (`Undeletable`). The next
 try leaves that chunk where it is: delivery needs none of it any more, and `journal salvage` makes a file without it.
+
+The thread that writes waits for the interpreter after each step of a statement. So what may go is asked for as one row, and what goes is
+deleted with one statement: a commit at the limit took longer over what went than over what came.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from .sealing import integer, seconds
+from .sealing import integer
 
 _log = logging.getLogger("doorstep.journal")
 
 DELETED_AT_ONCE = 32
 """Chunks, in one commit: never fewer than it adds (4 MiB, in rows of 128 KiB at least), or a journal at its limit could not keep up."""
+_CANDIDATES = """
+SELECT json_group_array(json_array(
+  first, CAST(ifnull(count, 0) AS INTEGER), CAST(ifnull(size, 0) AS INTEGER), CAST(ifnull(received, 0) AS REAL) < ?
+) ORDER BY first)
+FROM (SELECT first, count, size, received FROM chunks WHERE first < ? ORDER BY first LIMIT ?)
+"""
 _UNREADABLE = frozenset((apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS))
 
 
@@ -44,12 +54,23 @@ class Disposed(msgspec.Struct, frozen=True):
 
     chunks: int = 0
     size_bytes: int = 0
+    oldest: int | None = 0
+    """The first number of what is left and can be read, if anything went and anything is."""
     is_bare: bool = False
     """Whether nobody needs what is left, and none of it can go: the newest chunk, and damaged ones."""
 
 
 class Undeletable(Exception):
     """Something damaged was to be deleted. It is passed over from here on, so the same commit may be tried again at once."""
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """Of a chunk; what a damaged file says that is no number is 0."""
+
+    first: int
+    count: int
+    size_bytes: int
+    is_old: int
 
 
 class Disposer:
@@ -60,6 +81,8 @@ class Disposer:
         self._folder = folder
         self._damaged: set[int] = set()
         """The first numbers of chunks that stay."""
+        self._one_by_one = False
+        """Something that was to go was damaged: only one by one it shows which."""
         self._passed_over: set[str] = set()
         """Tables of which nothing is deleted any more."""
 
@@ -76,48 +99,55 @@ class Disposer:
     def dispose(self, disposal: Disposal, *, end: int, used_bytes: int) -> Disposed:
         """The newest chunk, which ends at `end`, stays, so that numbers go on from it. Raises Undeletable."""
         keep = disposal.keep | self._damaged
-        rows = self._delete(
-            "chunks",
-            "SELECT first, count, size, received FROM chunks WHERE first < ? ORDER BY first LIMIT ?",
-            min(disposal.floor, end - 1),
-            DELETED_AT_ONCE + len(keep) + 1,
-        )
-        rows = [row for row in rows if row[0] not in self._damaged]
-        chunks = freed = 0
+        rows = self._candidates(disposal, min(disposal.floor, end - 1), DELETED_AT_ONCE + len(keep) + 1)
+        rows = [row for row in rows if row.first not in self._damaged]
+        doomed: list[_Row] = []
+        freed = 0
         is_bare = disposal.floor >= end and not disposal.keep and "chunks" not in self._passed_over
-        for first, count, size, received in rows:
-            if first in keep or first + integer(count) >= end:
+        for row in rows:
+            if row.first in keep or row.first + row.count >= end:
                 continue
-            is_over = seconds(received) < disposal.before or used_bytes - freed > disposal.max_bytes
-            if chunks == DELETED_AT_ONCE or not is_over:
+            is_over = row.is_old or used_bytes - freed > disposal.max_bytes
+            if len(doomed) == DELETED_AT_ONCE or not is_over:
                 is_bare = False
                 break
-            self._delete_chunk(first, integer(count))
-            freed += integer(size)
-            chunks += 1
+            doomed.append(row)
+            freed += row.size_bytes
         self._delete(
             "digests",
             "DELETE FROM digests WHERE first IN (SELECT first FROM digests ORDER BY first LIMIT ?) AND received < ?",
             4 * DELETED_AT_ONCE,
             disposal.digests_before,
         )
-        if chunks:
-            self._delete("attempts", "DELETE FROM attempts WHERE high < ?", rows[0][0])
-            self._delete("gaps", "DELETE FROM gaps WHERE last < ?", rows[0][0])
-        return Disposed(chunks, freed, is_bare)
+        if doomed:
+            self._delete_chunks(doomed)
+            self._delete("attempts", "DELETE FROM attempts WHERE high < ?", rows[0].first)
+            self._delete("gaps", "DELETE FROM gaps WHERE last < ?", rows[0].first)
+            oldest = next((row.first for row in rows if row not in doomed), None) or self.oldest()
+            return Disposed(len(doomed), freed, oldest, is_bare)
+        return Disposed(is_bare=is_bare)
 
-    def _delete_chunk(self, first: int, count: int) -> None:
-        try:
-            for table in ("chunks", "ids", "bodies"):
-                self._connection.execute(f"DELETE FROM {table} WHERE first = ?", (first,))
-        except apsw.Error as error:
-            if not _is_damage(error):
-                raise
-            self._damaged.add(first)
-            self._say(
-                "a chunk is damaged and could not be deleted: it stays", error, first=first, last=first + count - 1
-            )
-            raise Undeletable from error
+    def _candidates(self, disposal: Disposal, floor: int, most: int) -> list[_Row]:
+        found = self._delete("chunks", _CANDIDATES, disposal.before, floor, most)
+        return msgspec.json.decode(found[0][0], type=list[_Row]) if found else []
+
+    def _delete_chunks(self, doomed: Sequence[_Row]) -> None:
+        for group in [[row] for row in doomed] if self._one_by_one else [doomed]:
+            marks = ", ".join("?" * len(group))
+            try:
+                self._connection.execute(f"DELETE FROM chunks WHERE first IN ({marks})", [row.first for row in group])
+            except apsw.Error as error:
+                if not _is_damage(error):
+                    raise
+                if len(group) == 1:
+                    self._pass_over(group[0], error)
+                self._one_by_one = True
+                raise Undeletable from error
+
+    def _pass_over(self, row: _Row, error: apsw.Error) -> None:
+        self._damaged.add(row.first)
+        last = row.first + row.count - 1
+        self._say("a chunk is damaged and could not be deleted: it stays", error, first=row.first, last=last)
 
     def _delete(self, table: str, statement: str, *values: apsw.SQLiteValue) -> list[Any]:
         if table in self._passed_over:

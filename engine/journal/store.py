@@ -12,7 +12,6 @@ import logging
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -42,7 +41,6 @@ ATTEMPT_SPAN = 2**16
 _SYNCHRONOUS = {"disk": "FULL", "os": "NORMAL"}
 
 T = TypeVar("T")
-Row = tuple["apsw.SQLiteValue", ...]
 
 
 class Store:
@@ -180,7 +178,7 @@ class Store:
             self.checkpoint()
             if self._is_stuffed:
                 raise JournalFull("the disk is full")
-        for _ in range(DAMAGED_AT_ONCE):
+        for _ in range(1 + DAMAGED_AT_ONCE):  # the first may say no more than that one of them is damaged
             with suppress(Undeletable):
                 return self._commit(commit, commit.disposal)
         return self._commit(commit, None)
@@ -205,38 +203,30 @@ class Store:
             chunks=chunks,
             used_bytes=self._used,
             deleted=disposed.chunks,
-            oldest=self._oldest() if disposed.chunks else 0,
+            oldest=self._end if disposed.oldest is None else disposed.oldest,
             is_bare=disposed.is_bare,
         )
 
     def _append(self, arrivals: Sequence[Arrival]) -> list[StoredChunk]:
-        """The rows of all chunks first, then a statement for each table: after every statement the thread waits for the interpreter."""
+        """The rows of all chunks first, then one statement: after each the thread waits for the interpreter."""
         chunks: list[StoredChunk] = []
-        rows: dict[str, list[Row]] = {"chunks": [], "ids": [], "bodies": [], "digests": []}
+        values: list[apsw.SQLiteValue] = []
         for start, stop in _joined(arrivals):
             group, first = arrivals[start:stop], self._end
             body = encode(first, [arrival.piece for arrival in group])
             count = sum(arrival.piece.count for arrival in group)
             received = group[0].piece.received
-            rows["chunks"].append((first, count, len(body), self._total, received))
-            rows["ids"].append((first, sealed(b"".join([arrival.hashes for arrival in group]))))
-            rows["bodies"].append((first, body))
-            if any(arrival.digests for arrival in group):
-                rows["digests"].append((first, received, packed(_by_source(group))))
+            hashes = sealed(b"".join([arrival.hashes for arrival in group]))
+            digests = packed(_by_source(group)) if any(arrival.digests for arrival in group) else None
+            values += (first, count, len(body), self._total, received, hashes, body, digests)
             chunks.append(StoredChunk(first, start, stop))
             self._end = self._held_end = first + count
             self._total += len(body)
             self._used += len(body)
-        for table, its_rows in rows.items():
-            self._insert(table, its_rows)
+        if chunks:
+            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(chunks))
+            self._connection.execute(f"INSERT INTO arrivals VALUES {rows}", values)
         return chunks
-
-    def _insert(self, table: str, rows: Sequence[Row]) -> None:
-        if rows:
-            marks = f"({', '.join('?' * len(rows[0]))})"
-            self._connection.execute(
-                f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", tuple(chain.from_iterable(rows))
-            )
 
     def _write(self, changes: Changes) -> None:
         name, run = changes.name, self._connection.execute

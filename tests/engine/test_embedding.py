@@ -191,7 +191,13 @@ def nothing_frozen() -> Iterator[None]:
 async def test_the_host_finds_everything_as_it_left_it(receiver: Any) -> None:
     def surroundings() -> Any:
         handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-        return handlers, gc.get_threshold(), gc.get_freeze_count(), sys.getswitchinterval(), logging.getLogger("doorstep").handlers
+        return (
+            handlers,
+            gc.get_threshold(),
+            gc.get_freeze_count(),
+            sys.getswitchinterval(),
+            logging.getLogger("doorstep").handlers,
+        )
 
     before = surroundings()
     async with Engine(config(receiver.url)) as engine:

@@ -129,10 +129,10 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     filled(tmp_path, 3)
     store = Store(tmp_path, "os")
 
-    def full(first: int, count: int) -> None:
+    def full(doomed: object) -> None:
         raise apsw.FullError("database or disk is full")
 
-    monkeypatch.setattr(store._disposer, "_delete_chunk", full)
+    monkeypatch.setattr(store._disposer, "_delete_chunks", full)
     with pytest.raises(JournalFull):
         store.commit(Commit(arrivals=[arrival()], disposal=due()))
     monkeypatch.undo()
