@@ -19,6 +19,7 @@ from .choosing import Chooser
 from .sender import Sender
 from .settling import abandoned, conclude, crashed
 from .state import DestinationState
+from .taking import has_room, miss, take_in, take_in_again
 from .work import Work
 
 CLOSE_S = 5.0
@@ -92,7 +93,7 @@ class Actor:
             if gate_s > 0:
                 await state.alarm.wait(gate_s)
                 continue
-            if state.has_room(now):
+            if has_room(state, now):
                 then = await self._take_in(now)
                 if then is None:
                     continue
@@ -117,7 +118,7 @@ class Actor:
         That takes time: it ends when something is due. Returns what time it is then; None if nothing may be sent any more.
         """
         state, chooser = self._state, self._chooser
-        while state.has_room(now):
+        while has_room(state, now):
             number = state.cursor.unread
             if number is None:
                 try:
@@ -125,7 +126,7 @@ class Actor:
                 except WouldBlock:
                     number = state.mailbox.next
                 else:
-                    state.take_in(chunk, now)
+                    take_in(state, chunk, now)
                     continue
             if not await self._fetch(number):
                 break
@@ -145,12 +146,12 @@ class Actor:
         if number not in (state.cursor.unread, state.mailbox.next):
             return True  # it moved while we waited: some have expired
         if isinstance(found, Gap):
-            state.miss(found)
+            miss(state, found)
         elif number == state.cursor.unread:
-            state.take_in_again(found, self._now())
+            take_in_again(state, found, self._now())
         else:
             state.mailbox.skip(found)
-            state.take_in(found, self._now())
+            take_in(state, found, self._now())
         return True
 
     async def _admitted(self, work: Work, now: float) -> Permit | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from math import inf
 
+from ..journal.records import Gap, ranges_of
 from .settings import BacklogSettings
 from .state import DestinationState
 
@@ -37,8 +38,8 @@ class Backlog:
         account = self._state.account
         if share >= 1:
             excess = account.backlog_bytes - settings.max_bytes if settings.max_bytes else 0
-            self._state.expire(*await account.expiry(max(0, excess), self._oldest(settings)))
-        self._state.expire_taken(self._oldest(settings))
+            expire(self._state, *await account.expiry(max(0, excess), self._oldest(settings)))
+        expire_taken(self._state, self._oldest(settings))
         return False
 
     def _oldest(self, settings: BacklogSettings) -> float:
@@ -64,3 +65,62 @@ class Backlog:
             }
             _log.warning("the backlog grows towards its limit", extra={"facts": facts})
         self._said = level
+
+
+def expire(state: DestinationState, before: int, size_bytes: int) -> None:
+    """The backlog is longer than it may be: what comes before number `before` and was not taken yet is given up."""
+    first = state.cursor.scan
+    if before <= first:
+        return
+    state.mailbox.forget(before)
+    missed = state.cursor.skip(first, before - 1)
+    state.counters.count_expired(missed)
+    state.account.missed(Gap(first, before - 1, "expired", state.clock.utc()))
+    state.account.skipped(size_bytes)
+    state.log_change("events have expired: the backlog is full", first=first, last=before - 1, count=missed)
+    state.moved(state.clock.monotonic())
+
+
+def expire_taken(state: DestinationState, before: float) -> None:
+    """The same for what was taken: what was received before then (UTC) and waits in the window or on the shelf is given up.
+
+    What is in hand goes on, and so does what has an action behind it; parked events have a schedule of their own.
+    """
+    oldest = state.cursor.oldest
+    if oldest is None or not state.account.aged([oldest], before):
+        return
+    in_hand = {envelope.number for work in state.in_hand for envelope in work.batch.envelopes}
+    expired = [
+        envelope
+        for envelope in state.account.aged(state.cursor.unsettled(), before)
+        if envelope.number not in in_hand and not state.ways.has_begun(envelope)
+    ]
+    if not expired:
+        return
+    numbers = [envelope.number for envelope in expired]
+    _take_out(state, set(numbers))
+    state.ways.drop(numbers)
+    for first, last in ranges_of(numbers):
+        state.account.missed(Gap(first, last, "expired", state.clock.utc()))
+    state.counters.count_expired(len(expired))
+    state.log_change(
+        "events have expired: they waited too long", first=numbers[0], last=numbers[-1], count=len(numbers)
+    )
+    state.settle(expired, state.clock.monotonic())
+    state.alarm.ring()
+
+
+def _take_out(state: DestinationState, numbers: set[int]) -> None:
+    """Of shelf and window. What is left of a batch keeps its history, what is left in the window its order and its age."""
+    left = len(numbers)
+    for work in state.shelf.take_all():
+        kept = [at for at, one in enumerate(work.batch.envelopes) if work.rows or one.number not in numbers]
+        left -= len(work.batch) - len(kept)
+        if kept:
+            if len(kept) < len(work.batch):
+                work.shrink(kept)
+            state.shelf.put(work, work.due)
+    since = state.window.statistics().oldest
+    if left and since is not None:
+        waiting = [envelope for envelope in state.empty_window() if envelope.number not in numbers]
+        state.window.add(waiting, since)

@@ -28,6 +28,7 @@ from .preparing import Disabled, PreparingSender
 from .sender import Sender, sender_for
 from .state import DestinationState
 from .supervisor import Supervisor
+from .taking import offer, unpack
 
 _log = logging.getLogger("doorstep.delivery")
 
@@ -94,7 +95,7 @@ class Fleet:
     def offer(self, chunk: Chunk) -> None:
         """A chunk was stored: every destination hears of it, none can refuse, none is waited for."""
         for served in self._served.values():
-            served.state.offer(chunk)
+            offer(served.state, chunk)
 
     def reconcile(self, plans: Iterable[Plan], log: Log) -> None:
         """Makes the fleet what `plans` say, in one step: who is new starts, who is gone stops, who changed goes on under the new plan.
@@ -139,6 +140,7 @@ class Fleet:
             return self._scan(state, chunk)
 
         state = DestinationState(plan, account, scan, self._clock, self._random, self.deliveries)
+        unpack(state, account.parked)
         if account.is_new:
             state.counters.offered = log.end - account.position.scan
         else:

@@ -1,6 +1,6 @@
 """Replays under way: their events come out of the journal a few at a time, as the destination has room and the rate allows.
 
-    desk.replays -> step (one transaction: out of the dead letters or the journal, parked for the destination) -> state.adopt
+    desk.replays -> step (one transaction: out of the dead letters or the journal, parked for the destination) -> taking.adopt
 
 What is in memory is in the journal too, so a replay goes on after a restart where it stood, whatever ended it.
 """
@@ -21,6 +21,7 @@ from ..journal.local_desk import LocalDesk
 from .alarm import Alarm
 from .looking import Looks
 from .state import DestinationState
+from .taking import adopt
 
 _log = logging.getLogger("doorstep.delivery")
 
@@ -123,7 +124,7 @@ class Replayer:
             return False
         self._failed.pop(replay.id, None)
         if served := self._state_of(replay.destination):  # which may have come in its place meanwhile
-            served.adopt(stepped.parked)
+            adopt(served, stepped.parked)
         else:
             state.account.adopted(stepped.parked)  # it was removed, and finds them should it come back
         if replay.rate is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from doorstep.engine.delivery import BacklogSettings
+from doorstep.engine.delivery.backlog import expire
 from doorstep.engine.errors import JournalError
 from doorstep.engine.journal.account import DiskAccount
 from doorstep.engine.journal.local_desk import LocalDesk
@@ -181,7 +182,7 @@ async def test_what_expires_while_it_is_looked_up_and_found_damaged_is_counted_o
 
         state.account.read = read
         await reads.wait()
-        state.expire(31, 0)
+        expire(state, 31, 0)
         goes_on.set()
         await anyio.sleep(10)
         s = w.statistics("a")
