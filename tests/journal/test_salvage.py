@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from doorstep.engine.errors import ConfigError, JournalError
 from doorstep.engine.journal.blob import joined
