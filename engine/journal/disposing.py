@@ -6,7 +6,7 @@ SQLite deletes a row by walking its pages; where one of these is damaged it give
 try leaves that chunk where it is: delivery needs none of it any more, and `journal salvage` makes a file without it.
 
 The thread that writes waits for the interpreter after each step of a statement. So what may go is asked for as one row, and what goes is
-deleted with one statement: a commit at the limit took longer over what went than over what came.
+deleted with one statement for each table: a commit at the limit took longer over what went than over what came.
 """
 
 from __future__ import annotations
@@ -133,9 +133,10 @@ class Disposer:
 
     def _delete_chunks(self, doomed: Sequence[_Row]) -> None:
         for group in [[row] for row in doomed] if self._one_by_one else [doomed]:
-            marks = ", ".join("?" * len(group))
+            marks, firsts = ", ".join("?" * len(group)), [row.first for row in group]
             try:
-                self._connection.execute(f"DELETE FROM chunks WHERE first IN ({marks})", [row.first for row in group])
+                for table in ("chunks", "ids", "bodies"):
+                    self._connection.execute(f"DELETE FROM {table} WHERE first IN ({marks})", firsts)
             except apsw.Error as error:
                 if not _is_damage(error):
                     raise

@@ -50,22 +50,6 @@ CREATE TABLE replays(id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT 
 """
 
 
-_ONE_STEP = """
-CREATE TEMP VIEW arrivals(first, count, size, total, received, hashes, body, digests) AS SELECT 0, 0, 0, 0, 0, 0, 0, 0;
-CREATE TEMP TRIGGER arrive INSTEAD OF INSERT ON arrivals BEGIN
-  INSERT INTO chunks VALUES(new.first, new.count, new.size, new.total, new.received);
-  INSERT INTO ids VALUES(new.first, new.hashes);
-  INSERT INTO bodies VALUES(new.first, new.body);
-  INSERT INTO digests SELECT new.first, new.received, new.digests WHERE new.digests IS NOT NULL;
-END;
-CREATE TEMP TRIGGER leave AFTER DELETE ON chunks BEGIN
-  DELETE FROM ids WHERE first = old.first;
-  DELETE FROM bodies WHERE first = old.first;
-END;
-"""
-"""All of a chunk, in one step of one statement: after each the thread that writes waits for the interpreter. Not kept in the file."""
-
-
 def open_writer(folder: Path, *, synchronous: str, vfs: str | None = None) -> apsw.Connection:
     """The connection that writes; makes the file if there is none. Raises JournalError if it is not ours to use."""
     _expect_sound_sqlite()
@@ -83,7 +67,6 @@ def open_writer(folder: Path, *, synchronous: str, vfs: str | None = None) -> ap
         connection.pragma("synchronous", synchronous)
         connection.pragma("cache_size", -4096)
         connection.pragma("temp_store", "MEMORY")
-        connection.execute(_ONE_STEP)
         connection.wal_autocheckpoint(0)  # `Store.checkpoint_if_due` does it, when nobody waits for a commit
         undo.pop_all()
     return connection

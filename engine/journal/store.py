@@ -12,6 +12,7 @@ import logging
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -41,6 +42,7 @@ ATTEMPT_SPAN = 2**16
 _SYNCHRONOUS = {"disk": "FULL", "os": "NORMAL"}
 
 T = TypeVar("T")
+Row = tuple["apsw.SQLiteValue", ...]
 
 
 class Store:
@@ -208,25 +210,33 @@ class Store:
         )
 
     def _append(self, arrivals: Sequence[Arrival]) -> list[StoredChunk]:
-        """The rows of all chunks first, then one statement: after each the thread waits for the interpreter."""
+        """The rows of all chunks first, then a statement for each table: after every statement the thread waits for the interpreter."""
         chunks: list[StoredChunk] = []
-        values: list[apsw.SQLiteValue] = []
+        rows: dict[str, list[Row]] = {"chunks": [], "ids": [], "bodies": [], "digests": []}
         for start, stop in _joined(arrivals):
             group, first = arrivals[start:stop], self._end
             body = encode(first, [arrival.piece for arrival in group])
             count = sum(arrival.piece.count for arrival in group)
             received = group[0].piece.received
-            hashes = sealed(b"".join([arrival.hashes for arrival in group]))
-            digests = packed(_by_source(group)) if any(arrival.digests for arrival in group) else None
-            values += (first, count, len(body), self._total, received, hashes, body, digests)
+            rows["chunks"].append((first, count, len(body), self._total, received))
+            rows["ids"].append((first, sealed(b"".join([arrival.hashes for arrival in group]))))
+            rows["bodies"].append((first, body))
+            if any(arrival.digests for arrival in group):
+                rows["digests"].append((first, received, packed(_by_source(group))))
             chunks.append(StoredChunk(first, start, stop))
             self._end = self._held_end = first + count
             self._total += len(body)
             self._used += len(body)
-        if chunks:
-            rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * len(chunks))
-            self._connection.execute(f"INSERT INTO arrivals VALUES {rows}", values)
+        for table, its_rows in rows.items():
+            self._insert(table, its_rows)
         return chunks
+
+    def _insert(self, table: str, rows: Sequence[Row]) -> None:
+        if rows:
+            marks = f"({', '.join('?' * len(rows[0]))})"
+            self._connection.execute(
+                f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", tuple(chain.from_iterable(rows))
+            )
 
     def _write(self, changes: Changes) -> None:
         name, run = changes.name, self._connection.execute

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 from doorstep.engine.errors import ConfigError, JournalError
 from doorstep.engine.journal.blob import joined
@@ -317,9 +316,9 @@ def test_a_torn_end_of_the_wal_is_named(killed):
     ],
 )
 def test_each_kind_of_damage_is_named(closed, statement, finding):
-    connection = apsw.Connection(str(closed / "journal.db"))  # the store's own deletes all of a chunk
-    connection.execute(statement).fetchall()
-    connection.close()
+    store = Store(closed)
+    store.work(lambda connection: connection.execute(statement).fetchall())
+    store.close(clean=True)
     assert said(verify(closed)) == [finding]
 
 
