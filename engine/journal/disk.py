@@ -201,7 +201,7 @@ class DiskLog:
             chunk = self._numbered(stored.first, arrived[stored.start : stored.stop])
             self.end = chunk.end
             self._frames.note(chunk.first, arrived[stored.start].offset_s)
-            self._cache.put(chunk, len(self._accounts))
+            self._cache.put(chunk)
             self._counters.accepted += len(chunk.envelopes)
             self._stored_bytes += (size_bytes := stored_bytes(chunk))
             for account in self._accounts.values():
@@ -245,10 +245,6 @@ class DiskLog:
         self.committer.adopt(account)
         self.committer.may_dispose()
         return account
-
-    def took(self, chunk: Chunk) -> None:
-        """A destination has `chunk` in hand."""
-        self._cache.took(chunk.first)
 
     def note(self, account: DiskAccount) -> None:
         """There is something to write of `account`."""
