@@ -19,6 +19,7 @@ from .records import Attempt, Changes, DeadLetter, Gap, ParkedEvent, Position, R
 class Books(Protocol):
     """What an account asks of the log that it is a page of."""
 
+    def took(self, chunk: Chunk) -> None: ...
     def note(self, account: DiskAccount) -> None: ...
     async def write_down(self, account: DiskAccount) -> None: ...
     def remove(self, account: DiskAccount) -> None: ...
@@ -85,6 +86,7 @@ class DiskAccount:
     def took(self, chunk: Chunk) -> None:
         """See `Account`."""
         self.backlog_bytes = max(0, self.backlog_bytes - stored_bytes(chunk))
+        self._log.took(chunk)
         self._log.note(self)
 
     def skipped(self, size_bytes: int) -> None:

@@ -38,7 +38,7 @@ from .taken import Taken
 
 TAKEN_BYTES = 16 * 2**20
 """Of events that wait for their commit; then whoever brings more waits."""
-CACHE_BYTES = 64 * 2**20
+CACHE_BYTES = 32 * 2**20
 ROOM_S = 1.0
 """How long it is waited for room that does not come, before it counts as wanting."""
 
@@ -201,7 +201,7 @@ class DiskLog:
             chunk = self._numbered(stored.first, arrived[stored.start : stored.stop])
             self.end = chunk.end
             self._frames.note(chunk.first, arrived[stored.start].offset_s)
-            self._cache.put(chunk)
+            self._cache.put(chunk, len(self._accounts))
             self._counters.accepted += len(chunk.envelopes)
             self._stored_bytes += (size_bytes := stored_bytes(chunk))
             for account in self._accounts.values():
@@ -245,6 +245,10 @@ class DiskLog:
         self.committer.adopt(account)
         self.committer.may_dispose()
         return account
+
+    def took(self, chunk: Chunk) -> None:
+        """A destination has `chunk` in hand."""
+        self._cache.took(chunk.first)
 
     def note(self, account: DiskAccount) -> None:
         """There is something to write of `account`."""
