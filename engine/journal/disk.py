@@ -38,7 +38,7 @@ from .taken import Taken
 
 TAKEN_BYTES = 16 * 2**20
 """Of events that wait for their commit; then whoever brings more waits."""
-CACHE_BYTES = 32 * 2**20
+CACHE_BYTES = 48 * 2**20
 ROOM_S = 1.0
 """How long it is waited for room that does not come, before it counts as wanting."""
 
