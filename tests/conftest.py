@@ -26,8 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Nor is what is imported and collected garbage: nobody looks for some until that is done."""
     gc.disable()
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        os.nice(5)  # the long ones fall to the first worker: what the others do is not in the times that these measure
     if config.option.markexpr != "fresh":
         os.environ["SSL_CERT_FILE"] = os.devnull
 
