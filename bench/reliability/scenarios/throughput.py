@@ -123,7 +123,7 @@ def size_bytes(folder: Path) -> int:
 def many_clients(form: Form) -> Figures:
     """One event a write, each waited for: on disk, and in memory for what the storage costs.
 
-    What the disk has still to write of the runs before is none of theirs, and so is what it has to do where 4 GiB were deleted: that comes after.
+    What the disk has still to write of the runs before is none of theirs, nor what it has to do where 4 GiB were deleted: that comes after.
     """
     os.sync()
     disk, memory = (clients_run(form, kind) for kind in ("disk", "memory"))
