@@ -312,6 +312,20 @@ async def test_a_chunk_that_is_not_cached_is_read_once_for_all_who_want_it(
     assert [messages(chunk) for chunk in chunks] == [["m-1"]] * 10
 
 
+async def test_what_every_destination_has_taken_is_held_no_longer(open_log: Any, events: Any, tmp_path: Path) -> None:
+    async with open_log("disk", tmp_path, []) as log:
+        one, other = log.account("a"), log.account("b")
+        await (await log.take(events(1, 3), "shop")).stored()
+        chunk = await one.read(1)
+        assert chunk is not None
+        one.took(chunk)
+        assert await other.read(1) is chunk, "decoded once for both"
+        other.took(chunk)
+        again = await other.read(1)
+        assert again is not chunk, "from the file"
+        assert messages(again) == ["m-1", "m-2", "m-3"]
+
+
 async def test_small_chunks_are_read_many_at_once_and_none_twice(
     open_log: Any, events: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
